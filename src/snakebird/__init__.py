@@ -1,0 +1,48 @@
+"""Differentiable programs a person can read.
+
+The root is lazy: a name is looked up in its room when it is first used, so that importing the
+package, or asking the command for help, does not import JAX.
+"""
+
+from importlib import import_module as _import_module
+from typing import Any as _Any
+
+# Public name -> the room that exports it. One line a name, sorted; `sb.testing` and the other
+# rooms are found by themselves.
+_EXPORTS: dict[str, str] = {}
+
+__all__ = ["__version__", *_EXPORTS]
+
+
+def __getattr__(name: str) -> _Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value = version("snakebird")
+    elif name in _EXPORTS:
+        value = getattr(_import_module(f"snakebird.{_EXPORTS[name]}"), name)
+    elif name in _rooms():
+        value = _import_module(f"snakebird.{name}")
+    else:
+        raise AttributeError(_unknown(name))
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({"__version__", "__doc__", *_EXPORTS, *_rooms()})
+
+
+def _rooms() -> set[str]:
+    from pkgutil import iter_modules
+
+    return {room.name for room in iter_modules(__path__) if not room.name.startswith("_")}
+
+
+def _unknown(name: str) -> str:
+    from difflib import get_close_matches
+
+    message = f"snakebird has no `{name}`"
+    if near := get_close_matches(name, __dir__(), n=3):
+        message += "; did you mean " + " or ".join(f"`sb.{known}`" for known in near) + "?"
+    return message
