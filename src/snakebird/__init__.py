@@ -11,8 +11,6 @@ from typing import Any as _Any
 # rooms are found by themselves.
 _EXPORTS: dict[str, str] = {}
 
-__all__ = ["__version__", *_EXPORTS]
-
 
 def __getattr__(name: str) -> _Any:
     if name == "__version__":
