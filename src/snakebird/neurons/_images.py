@@ -1,0 +1,83 @@
+"""Neurons on images: arrays `[height, width]` or `[height, width, channels]` as leaves.
+
+The zero image is mid-gray; every transform is linear in the image.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from snakebird import vvalues as vv
+from snakebird.neurons._type import neuron
+
+
+def _on_images(function: Callable[[jax.Array], jax.Array], value: vv.VValue) -> vv.VValue:
+    """Apply a function to every leaf that is an image; other leaves are left out."""
+    space = vv.space_of(value)
+    tree = value if not isinstance(value, vv.Flat) else _leaves(value)
+    images = {p: leaf for p, leaf in vv.entries(tree) if len(space.shape(p)) in (2, 3)}
+    return vv.grow({path: function(jnp.asarray(leaf)) for path, leaf in images.items()})
+
+
+def _leaves(flat: vv.Flat) -> Any:
+    return vv.grow({p: flat.data[flat.space.slot(p)].reshape(shape) for p, shape in flat.space.items})
+
+
+@neuron
+def image_shift(x: vv.VValue, *, down: int = 0, right: int = 0) -> vv.VValue:
+    """The image moved over a torus by whole pixels."""
+    return _on_images(lambda image: jnp.roll(image, (down, right), axis=(0, 1)), x)
+
+
+@neuron
+def image_turn(x: vv.VValue, *, angle: Any = 0.0, zoom: Any = 1.0) -> vv.VValue:
+    """The image turned by `angle` radians and enlarged by `zoom` about its center, bilinear."""
+
+    def turn(image: jax.Array) -> jax.Array:
+        row, column = _centered(image)
+        c, s = jnp.cos(angle) / zoom, jnp.sin(angle) / zoom
+        return _sample_at(image, c * row - s * column, s * row + c * column)
+
+    return _on_images(turn, x)
+
+
+@neuron
+def image_wave(x: vv.VValue, *, size: Any = 0.1, frequency: Any = 4.0, phase: Any = 0.0) -> vv.VValue:
+    """The image bent by a radial wave: each point reads from `1 + size * sin(frequency * r + phase)` as far out."""
+
+    def bend(image: jax.Array) -> jax.Array:
+        row, column = _centered(image)
+        radius = 2 * jnp.hypot(row, column) / max(image.shape[:2])
+        factor = 1 + size * jnp.sin(2 * jnp.pi * frequency * radius + phase)
+        return _sample_at(image, factor * row, factor * column)
+
+    return _on_images(bend, x)
+
+
+@neuron
+def image_blur(x: vv.VValue) -> vv.VValue:
+    """Each pixel replaced by the mean of itself and its four neighbors on a torus."""
+
+    def blur(image: jax.Array) -> jax.Array:
+        moves = [(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)]
+        return sum(jnp.roll(image, move, axis=(0, 1)) for move in moves) / 5  # type: ignore[return-value]
+
+    return _on_images(blur, x)
+
+
+def _centered(image: jax.Array) -> tuple[jax.Array, jax.Array]:
+    height, width = image.shape[:2]
+    row, column = jnp.meshgrid(jnp.arange(height), jnp.arange(width), indexing="ij")
+    return row - (height - 1) / 2, column - (width - 1) / 2
+
+
+def _sample_at(image: jax.Array, row: jax.Array, column: jax.Array) -> jax.Array:
+    height, width = image.shape[:2]
+    places = [row + (height - 1) / 2, column + (width - 1) / 2]
+
+    def read(plane: jax.Array) -> jax.Array:
+        return jax.scipy.ndimage.map_coordinates(plane, places, order=1, mode="constant")
+
+    return read(image) if image.ndim == 2 else jnp.stack([read(image[..., k]) for k in range(image.shape[2])], -1)

@@ -1,0 +1,66 @@
+"""Neurons that are linear in their inputs, and memory made of them."""
+
+from typing import Any
+
+from snakebird import vvalues as vv
+from snakebird.neurons._type import neuron
+
+
+@neuron
+def identity(x: vv.VValue) -> vv.VValue:
+    """Passes its input on: a place in the network, and one tick of delay."""
+    return x
+
+
+@neuron
+def constant(*, value: Any = 1.0) -> vv.VValue:
+    """The same value every tick: a number, a tree or an array."""
+    return value
+
+
+@neuron(loops={"accum": "result"})
+def accumulator(accum: vv.VValue, delta: vv.VValue) -> vv.VValue:
+    """Memory with two inputs: `result = accum + delta`, its result linked back to `accum`.
+
+    Source: arXiv 1610.00831, section 6; arXiv 1712.07447, section 6.1.
+    """
+    return vv.add(accum, delta)
+
+
+@neuron(loops={"x": "result"})
+def memory(x: vv.VValue) -> vv.VValue:
+    """Memory with one input: an identity linked back to itself (arXiv 1606.09470, section 1.3.1)."""
+    return x
+
+
+@neuron(loops={"accum": "result"})
+def leaky_accumulator(accum: vv.VValue, delta: vv.VValue, *, rate: Any = 0.9) -> vv.VValue:
+    """Memory that fades: `result = rate * accum + delta`."""
+    return vv.lin_comb([rate, 1], [accum, delta])
+
+
+@neuron(outputs=("result", "line"), loops={"line": "line"})
+def delay(line: vv.VValue, x: vv.VValue, *, ticks: int = 1) -> vv.VValue:
+    """Gives its input `ticks` ticks later; the values on their way stand in the stream `line`."""
+    steps = [str(k) for k in range(ticks)]
+    waiting = [vv.get(line, step) for step in steps]
+    line = dict(zip(steps, [*waiting[1:], x], strict=True)) if ticks else {}
+    return {"result": waiting[0] if ticks else x, "line": line}
+
+
+@neuron
+def total(**inputs: vv.VValue) -> vv.VValue:
+    """The sum of all its inputs, whatever their names."""
+    return vv.add(*inputs.values()) if inputs else vv.zero()
+
+
+@neuron(outputs=None)
+def output(**inputs: vv.VValue) -> vv.VValue:
+    """A place to read a machine's results: every input is passed on under its own name."""
+    return inputs
+
+
+@neuron(outputs=("timer",), loops={"timer": "timer"})
+def timer(timer: vv.VValue) -> vv.VValue:
+    """Counts ticks: 1 after the first."""
+    return vv.add(timer, 1)

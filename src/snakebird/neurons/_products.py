@@ -1,0 +1,48 @@
+"""Neurons that multiply: the second order without which no machine can gate or compare."""
+
+import jax.numpy as jnp
+
+from snakebird import vvalues as vv
+from snakebird.neurons._type import neuron
+
+
+@neuron
+def product(x: vv.VValue, y: vv.VValue) -> vv.VValue:
+    """The pathwise product of two linear combinations: the vital binary multiplication."""
+    return vv.multiply(x, y)
+
+
+@neuron
+def gate(mask: vv.VValue, value: vv.VValue) -> vv.VValue:
+    """A value through a mask: a number scales all of it, a tree masks it (arXiv 1712.07447, section 6)."""
+    return vv.mask(mask, value)
+
+
+@neuron
+def mask_sum(row: vv.VValue, value: vv.VValue) -> vv.VValue:
+    """One matrix row applied to a value: a linear combination whose coefficients are a stream."""
+    return vv.mask_sum(row, value)
+
+
+@neuron(outputs=("dot",))
+def inner(x: vv.VValue, y: vv.VValue) -> vv.VValue:
+    """The inner product of two values."""
+    return vv.inner(x, y)
+
+
+@neuron
+def outer(x: vv.VValue, y: vv.VValue) -> vv.VValue:
+    """The outer product: of trees, every path of `x` followed by every path of `y`; of arrays, a matrix."""
+    a, b = vv.number(x), vv.number(y)
+    if vv.shape_of(a) and vv.shape_of(b):
+        return jnp.tensordot(a, b, axes=0)
+    return vv.outer(x, y)
+
+
+@neuron
+def matrix_product(x: vv.VValue, y: vv.VValue) -> vv.VValue:
+    """The product of two matrices, or of a matrix and a vector: of arrays, or of trees of depth 2 and 1."""
+    a, b = vv.number(x), vv.number(y)
+    if vv.shape_of(a) and vv.shape_of(b):
+        return jnp.matmul(a, b)
+    return vv.apply_matrix(x, y, level=1)

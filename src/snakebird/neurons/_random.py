@@ -1,0 +1,63 @@
+"""Neurons that draw: noise, dropout, and signed samples (stochastic sums).
+
+Each gets its own key every tick, made of the run's key, the tick and the neuron's name, so both
+engines draw the same numbers. A signed sample is a tree with a single entry of size one; the
+mean of a stream of samples stands for a signed measure (arXiv 1706.00648, appendix A).
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from snakebird import vvalues as vv
+from snakebird.neurons._type import neuron
+
+Shape = tuple[int, ...]
+
+
+@neuron
+def noise(*, key: jax.Array, scale: Any = 1.0, shape: Shape = ()) -> vv.VValue:
+    """A normal number (or an array of them) with standard deviation `scale`."""
+    return scale * jax.random.normal(key, shape)
+
+
+@neuron
+def dropout(x: vv.VValue, *, key: jax.Array, keep: Any = 0.995) -> vv.VValue:
+    """Passes its input with probability `keep`, else nothing."""
+    return vv.scale(jnp.where(jax.random.uniform(key) < keep, 1.0, 0.0), x)
+
+
+@neuron
+def sample(x: vv.VValue, *, key: jax.Array) -> vv.VValue:
+    """One signed sample of a value: entry k with probability `|x_k| / max(1, sum |x|)`, its sign kept.
+
+    The mean over time is `x / max(1, sum |x|)`; with the rest of the probability nothing is drawn.
+    """
+    flat = vv.flatten(x)
+    hit = _choose(key, jnp.abs(flat.data))
+    return vv.Flat(flat.space, jnp.where(hit, jnp.sign(flat.data), 0.0))
+
+
+@neuron
+def stochastic_sum(*, key: jax.Array, **inputs: vv.VValue) -> vv.VValue:
+    """A linear combination of samples by chance: one input, drawn by the size of its coefficient.
+
+    Each input carries a sample times its coefficient; the sample goes out with the sign of it.
+    """
+    names = sorted(inputs)
+    if not names:
+        return vv.zero()
+    sizes = jnp.stack([jnp.asarray(vv.max_norm(inputs[name]), float) for name in names])
+    hit = _choose(key, sizes)
+    weights = jnp.where(hit, 1 / jnp.where(sizes > 0, sizes, 1), 0.0)
+    return vv.lin_comb(list(weights), [inputs[name] for name in names])
+
+
+def _choose(key: jax.Array, sizes: jax.Array) -> jax.Array:
+    """A one-hot draw with probabilities `sizes / max(1, sum)`; all False with the rest."""
+    if sizes.shape[-1] == 0:
+        return jnp.zeros(0, bool)
+    ends = jnp.cumsum(sizes) / jnp.maximum(1.0, jnp.sum(sizes))
+    u = jax.random.uniform(key, dtype=ends.dtype)
+    return (u < ends) & (u >= jnp.concatenate([jnp.zeros(1, ends.dtype), ends[:-1]]))
