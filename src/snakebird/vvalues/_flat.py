@@ -45,8 +45,17 @@ def flatten(value: Any, space: Space | None = None) -> Flat:
 
 
 def unflatten(value: Any) -> Any:
-    """The tree of a V-value of either carrier, zeros left out of `Flat` ones."""
-    return value.space.unflatten(np.asarray(value.data)) if isinstance(value, Flat) else value
+    """The tree of a V-value of either carrier; the numbers of a traced `Flat` stay traced.
+
+    >>> unflatten({"x": flatten({"a": 1.0, "b": 0.0})})
+    {'x': {'a': 1.0}}
+    """
+    if isinstance(value, Flat):
+        data = value.data
+        return value.space.unflatten(data if isinstance(data, jax.core.Tracer) else np.asarray(data))
+    if isinstance(value, Mapping):
+        return {key: unflatten(branch) for key, branch in value.items()}
+    return value
 
 
 def space_of(value: Any) -> Space:

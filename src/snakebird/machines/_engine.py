@@ -1,0 +1,110 @@
+"""The readable engine: the two-stroke cycle on plain trees, and the oracle for the fast one.
+
+One tick: the *down movement* makes every input a linear combination of outputs, by the matrix
+found in the current outputs; the *up movement* lets every active neuron compute. A change of
+the matrix emitted at tick t is added by Self at t+1 and acts on the inputs of tick t+2.
+
+Activity: a neuron is active while a link ends at it. Links of a fixed matrix count whatever
+their weight; in a matrix carried by Self, where zero and absent are one, those that are not
+zero. Types without any input port are always active. What is not active gives zero.
+"""
+
+import warnings
+import zlib
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+
+from snakebird import vvalues as vv
+from snakebird.errors import InputError, SpaceError
+from snakebird.machines._machine import Machine
+from snakebird.neurons import Neuron
+
+
+class Tick(NamedTuple):
+    """What a machine held in one tick: a tree of all inputs and a tree of all outputs."""
+
+    inputs: Any
+    outputs: Any
+
+
+def down(matrix: Any, outputs: Any, only: str | None = None) -> dict[str, Any]:
+    """The down movement: every row of the matrix (or of one neuron only) applied to the outputs.
+
+    >>> down({"n": {"x": {"m": {"out": 2}}}}, {"m": {"out": {"k": 4}}})
+    {'n': {'x': {'k': 8}}}
+    """
+    return {
+        to: {port: _row(row, outputs, (to, port)) for port, row in rows.items() if port != vv.NUMBER}
+        for to, rows in matrix.items()
+        if isinstance(rows, Mapping) and only in (None, to)
+    }
+
+
+def _row(row: Any, outputs: Any, at: vv.Path) -> Any:
+    """One row applied; streams of another shape than the first count as zero, with a warning."""
+    terms = [(path, weight, vv.get(outputs, *path)) for path, weight in sorted(vv.entries(row), key=lambda e: e[0])]
+    try:
+        return vv.lin_comb([weight for _, weight, _ in terms], [part for _, _, part in terms])
+    except SpaceError:
+        kept: list[tuple[Any, Any]] = []
+        for path, weight, part in terms:
+            try:
+                vv.add(*(other for _, other in kept), part)
+                kept.append((weight, part))
+            except SpaceError as error:
+                warnings.warn(
+                    f"the link {vv.show_path(at)} <- {vv.show_path(path)} carries another kind of stream "
+                    f"and counts as zero: {error.what}",
+                    stacklevel=2,
+                )
+        return vv.lin_comb([weight for weight, _ in kept], [part for _, part in kept])
+
+
+def tick(machine: Machine, outputs: Any, *, messages: Any = None, key: Any = None) -> Tick:
+    """One two-stroke cycle from the outputs of the last tick.
+
+    `messages` maps sources to what arrived for them; `key` is this tick's random key.
+    """
+    inputs, active = _down_stroke(machine, outputs)
+    fresh: dict[str, Any] = {}
+    for name in machine.order:
+        neuron = machine.neurons[name]
+        for port, now in down(machine.instant_matrix, fresh, only=name).get(name, {}).items():
+            own = inputs.setdefault(name, {})
+            own[port] = vv.add(vv.get(own, port), now)
+        if name in active or neuron.type.always_active:
+            fed = _feeds(neuron, name, messages or {}, key)
+            fresh[name] = vv.unflatten(neuron.apply(inputs.get(name, {}), **fed))
+    ordered = [name for name in machine.neurons if name in fresh]
+    return Tick({name: inputs[name] for name in ordered if name in inputs}, {name: fresh[name] for name in ordered})
+
+
+def _down_stroke(machine: Machine, outputs: Any) -> tuple[dict[str, Any], frozenset[str]]:
+    """All inputs by the matrix in force, and the neurons that are active under it."""
+    if machine.matrix_from is None:
+        return down(machine.matrix, outputs), machine.linked
+    matrix = vv.get(outputs, *machine.matrix_from)
+    matrix = matrix if isinstance(matrix, Mapping) else {}
+    rows = {name: rows for name, rows in matrix.items() if name in machine.neurons}
+    instant = {link.to for link in machine.links if link.instant}
+    return down(rows, outputs), instant | {n for n, r in rows.items() if any(True for _ in vv.entries(r))}
+
+
+def neuron_key(key: Any, name: str) -> Any:
+    """The random key of one neuron, from this tick's key."""
+    return jax.random.fold_in(key, zlib.crc32(name.encode()) & 0x7FFFFFFF)
+
+
+def _feeds(neuron: Neuron, name: str, messages: Mapping[str, Any], key: Any) -> dict[str, Any]:
+    feeds = neuron.type.feeds
+    fed: dict[str, Any] = {}
+    if "message" in feeds:
+        message = messages.get(name)
+        fed |= {"message": {} if message is None else message, "present": message is not None}
+    if "key" in feeds:
+        if key is None:
+            raise InputError(f"{name!r} draws at random and there is no key", f"neuron {name}", "give key=jax.random.key(0)")
+        fed["key"] = neuron_key(key, name)
+    return fed

@@ -1,0 +1,104 @@
+"""Links: the entries of the network matrix."""
+
+import re
+from collections.abc import Container
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+from snakebird import vvalues as vv
+from snakebird.errors import MachineError, UnknownNameError, suggest
+
+_LINK = re.compile(r"^\s*(?P<to>.+?)\s*<-\s*(?:(?P<weight>[-+]?[\d.][\deE+./-]*)\s*\*\s*)?(?P<source>.+?)\s*$")
+
+
+@dataclass(frozen=True)
+class Link:
+    """`to.input <- weight * source`: one entry of the network matrix.
+
+    `source` is a path: a neuron and one of its outputs; shorter, it carries the whole tree of
+    outputs; longer, a part of the stream. An `instant` link carries this tick's output instead
+    of the last one's. Training leaves the weight of a link alone unless it is `trainable`.
+    """
+
+    to: str
+    input: str
+    source: vv.Path
+    weight: Any = 1
+    instant: bool = False
+    trainable: bool = True
+
+    @property
+    def place(self) -> tuple[str, str, vv.Path, bool]:
+        """What makes two links one: their weights add up."""
+        return self.to, self.input, self.source, self.instant
+
+    @property
+    def path(self) -> vv.Path:
+        """The path of this entry in the network matrix."""
+        return (self.to, self.input, *self.source)
+
+    def scaled(self, weight: Any) -> "Link":
+        """The same link with another weight."""
+        return replace(self, weight=weight)
+
+    def __str__(self) -> str:
+        weight = "" if vv.is_exact(self.weight) and self.weight == 1 else f"{self.weight} * "
+        marks = (" (instant)" if self.instant else "") + ("" if self.trainable else " (fixed)")
+        return f"{vv.show_path((self.to, self.input))} <- {weight}{vv.show_path(self.source)}{marks}"
+
+
+def as_link(given: Any, neurons: Container[str]) -> Link:
+    """A link from `Link`, `"a.x <- 0.5 * b.result"`, or `(to, source)` / `(to, source, weight)`.
+
+    Ends are `"neuron.port"` or tuples of strings; tuples are needed where names hold dots.
+    """
+    if isinstance(given, Link):
+        return replace(given, source=tuple(given.source))
+    if isinstance(given, str):
+        match = _LINK.match(given)
+        if match is None:
+            raise MachineError(f"cannot read the link {given!r}", hint='write "to.input <- 0.5 * from.output"')
+        given = (match["to"], match["source"], _weight(match["weight"]))
+    to, source, weight = (*given, 1) if len(given) == 2 else given
+    target, origin = as_path(to, neurons), as_path(source, neurons)
+    if len(target) != 2:
+        raise MachineError(
+            f"a link ends at {vv.show_path(target)}, expected a neuron and one of its inputs",
+            hint='write "neuron.input"',
+        )
+    return Link(target[0], target[1], origin, weight)
+
+
+def _weight(text: str | None) -> Any:
+    if text is None:
+        return 1
+    exact = Fraction(text)
+    return exact.numerator if exact.denominator == 1 and "." not in text else exact if "/" in text else float(text)
+
+
+def as_path(end: str | vv.Path, neurons: Container[str]) -> vv.Path:
+    """The path of `"neuron.port"`, split where a known neuron's name ends."""
+    if not isinstance(end, str):
+        return tuple(end)
+    parts = end.split(".")
+    splits = [k for k in range(1, len(parts) + 1) if ".".join(parts[:k]) in neurons]
+    if len(splits) > 1:
+        raise MachineError(f"{end!r} can be read in {len(splits)} ways", hint="write it as a tuple of strings")
+    if not splits:
+        known = neurons if isinstance(neurons, (dict, set, frozenset, tuple, list)) else ()
+        raise UnknownNameError(f"no neuron is named {parts[0]!r}", f"link end {end!r}", suggest(parts[0], known))
+    return (".".join(parts[: splits[0]]), *parts[splits[0] :])
+
+
+def merge(links: list[Link]) -> tuple[Link, ...]:
+    """Links sorted, those with the same ends added up; trainable if one of them is."""
+    found: dict[Any, Link] = {}
+    for link in links:
+        old = found.get(link.place)
+        found[link.place] = (
+            link
+            if old is None
+            else replace(old, weight=old.weight + link.weight, trainable=old.trainable or link.trainable)
+        )
+    return tuple(found[place] for place in sorted(found))

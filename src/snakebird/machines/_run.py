@@ -1,0 +1,78 @@
+"""Runs of the readable engine, and what they leave behind."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+
+from snakebird import vvalues as vv
+from snakebird.errors import InputError
+from snakebird.machines._engine import Tick, tick
+from snakebird.machines._link import as_path
+from snakebird.machines._machine import Machine
+from snakebird.machines._messages import Inputs, Messages
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run tick by tick: `run.ticks[t].inputs` and `.outputs` are trees; `run["norm.norm"]` one port.
+
+    `first` holds the outputs before the first tick.
+    """
+
+    machine: Machine
+    first: Any
+    ticks: tuple[Tick, ...]
+
+    def __len__(self) -> int:
+        return len(self.ticks)
+
+    def __iter__(self) -> Iterator[Tick]:
+        return iter(self.ticks)
+
+    def __getitem__(self, port: str | vv.Path) -> list[Any]:
+        """The values of an output, `"neuron.output"`, one a tick."""
+        path = as_path(port, self.machine.neurons)
+        return [vv.get(now.outputs, *path) for now in self.ticks]
+
+    def inputs(self, port: str | vv.Path) -> list[Any]:
+        """The values of an input, `"neuron.input"`, one a tick."""
+        path = as_path(port, self.machine.neurons)
+        return [vv.get(now.inputs, *path) for now in self.ticks]
+
+    @property
+    def last(self) -> Any:
+        """All outputs after the last tick: what the next run may start from."""
+        return self.ticks[-1].outputs if self.ticks else self.first
+
+
+def run(
+    machine: Machine,
+    ticks: int | None = None,
+    *,
+    inputs: Inputs | None = None,
+    key: Any = None,
+    outputs: Any = None,
+    first_tick: int = 0,
+) -> Run:
+    """Run a machine on plain trees, readable and exact, for as many ticks as asked or as its inputs last.
+
+    `outputs` are the outputs to start from (the machine's own by default); `first_tick` their
+    place in time, which inputs and random keys follow, so that a run may go on where another ended.
+
+    >>> m = Machine({"n": "timer"}, ["n.timer <- n.timer"])
+    >>> run(m, 3)["n.timer"]
+    [1, 2, 3]
+    """
+    messages = Messages(machine, inputs)
+    if ticks is None and messages.length is None:
+        raise InputError("nothing says how long to run", "run", "give ticks=, or inputs of some length")
+    count = ticks if ticks is not None else max(messages.length - first_tick, 0)
+    state = first = machine.first_outputs if outputs is None else outputs
+    done = []
+    for t in range(first_tick, first_tick + count):
+        now = tick(machine, state, messages=messages.at(t), key=None if key is None else jax.random.fold_in(key, t))
+        done.append(now)
+        state = now.outputs
+    return Run(machine, first, tuple(done))
