@@ -52,6 +52,7 @@ from snakebird.neurons._random import (
 from snakebird.neurons._sources import (
     array_source as array_source,
     cons as cons,
+    csv_source as csv_source,
     linked_source as linked_source,
     message_space as message_space,
     source as source,

@@ -10,19 +10,14 @@ import jax
 import jax.numpy as jnp
 
 from snakebird import vvalues as vv
+from snakebird.neurons import _numbers as num
 from snakebird.neurons._type import neuron
 
 
 def _on_images(function: Callable[[jax.Array], jax.Array], value: vv.VValue) -> vv.VValue:
     """Apply a function to every leaf that is an image; other leaves are left out."""
-    space = vv.space_of(value)
-    tree = value if not isinstance(value, vv.Flat) else _leaves(value)
-    images = {p: leaf for p, leaf in vv.entries(tree) if len(space.shape(p)) in (2, 3)}
-    return vv.grow({path: function(jnp.asarray(leaf)) for path, leaf in images.items()})
-
-
-def _leaves(flat: vv.Flat) -> Any:
-    return vv.grow({p: flat.data[flat.space.slot(p)].reshape(shape) for p, shape in flat.space.items})
+    images = {path: leaf for path, leaf in num.leaves(value).items() if leaf.ndim in (2, 3)}
+    return vv.grow({path: function(image) for path, image in images.items()})
 
 
 @neuron
@@ -44,8 +39,14 @@ def image_turn(x: vv.VValue, *, angle: Any = 0.0, zoom: Any = 1.0) -> vv.VValue:
 
 
 @neuron
-def image_wave(x: vv.VValue, *, size: Any = 0.1, frequency: Any = 4.0, phase: Any = 0.0) -> vv.VValue:
-    """The image bent by a radial wave: each point reads from `1 + size * sin(frequency * r + phase)` as far out."""
+def image_wave(
+    x: vv.VValue, *, size: Any = 0.1, frequency: Any = 4.0, phase: Any = 0.0
+) -> vv.VValue:
+    """The image bent by a radial wave.
+
+    Each point reads from `1 + size * sin(2 pi * frequency * r + phase)` times as far from the
+    center, where its own distance is `r` halves of the larger side.
+    """
 
     def bend(image: jax.Array) -> jax.Array:
         row, column = _centered(image)
@@ -80,4 +81,4 @@ def _sample_at(image: jax.Array, row: jax.Array, column: jax.Array) -> jax.Array
     def read(plane: jax.Array) -> jax.Array:
         return jax.scipy.ndimage.map_coordinates(plane, places, order=1, mode="constant")
 
-    return read(image) if image.ndim == 2 else jnp.stack([read(image[..., k]) for k in range(image.shape[2])], -1)
+    return read(image) if image.ndim == 2 else jax.vmap(read, in_axes=2, out_axes=2)(image)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from snakebird import vvalues as vv
+from snakebird.errors import MachineError
 from snakebird.neurons._type import neuron
 
 
@@ -29,7 +30,10 @@ def accumulator(accum: vv.VValue, delta: vv.VValue) -> vv.VValue:
 
 @neuron(loops={"x": "result"})
 def memory(x: vv.VValue) -> vv.VValue:
-    """Memory with one input: an identity linked back to itself (arXiv 1606.09470, section 1.3.1)."""
+    """Memory with one input: an identity linked back to itself.
+
+    Source: arXiv 1606.09470, section 1.3.1.
+    """
     return x
 
 
@@ -42,10 +46,11 @@ def leaky_accumulator(accum: vv.VValue, delta: vv.VValue, *, rate: Any = 0.9) ->
 @neuron(outputs=("result", "line"), loops={"line": "line"})
 def delay(line: vv.VValue, x: vv.VValue, *, ticks: int = 1) -> vv.VValue:
     """Gives its input `ticks` ticks later; the values on their way stand in the stream `line`."""
+    if ticks < 0:
+        raise MachineError(f"ticks={ticks}", "neuron type delay", "give 0 or more")
     steps = [str(k) for k in range(ticks)]
-    waiting = [vv.get(line, step) for step in steps]
-    line = dict(zip(steps, [*waiting[1:], x], strict=True)) if ticks else {}
-    return {"result": waiting[0] if ticks else x, "line": line}
+    first, *waiting = [*(vv.get(line, step) for step in steps), x]
+    return {"result": first, "line": dict(zip(steps, waiting, strict=True))}
 
 
 @neuron

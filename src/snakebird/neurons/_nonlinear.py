@@ -5,18 +5,18 @@ the number or array at the root alone, since a tree has infinitely many zeros; f
 its `shape`, so that a missing one counts as zeros of that shape.
 """
 
-from functools import partial
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from snakebird import vvalues as vv
+from snakebird.errors import UnknownNameError, suggest
 from snakebird.neurons import _numbers as num
 from snakebird.neurons._type import neuron
 
 Shape = tuple[int, ...]
-Surrogate = Literal["none", "straight", "sigmoid", "triangle"]
 
 
 @neuron
@@ -63,36 +63,46 @@ def clip(x: vv.VValue, *, low: Any = -1.0, high: Any = 1.0) -> vv.VValue:
 
 @neuron
 def step(x: vv.VValue, *, surrogate: str = "sigmoid", width: Any = 1.0) -> vv.VValue:
-    """1 for every number above zero, else 0; its true gradient is 0, so one is chosen for training.
+    """1 for every number above zero, else 0; its true slope is 0, so one is chosen for training.
 
-    `surrogate`: "none" (0), "straight" (1), "sigmoid" (the slope of a sigmoid of that `width`) or
-    "triangle" (1 at zero, falling to 0 at `width`).
+    `surrogate`: "none" (0), "straight" (1), "triangle" (1 at zero, falling to 0 at `width`) or
+    "sigmoid" (the bell of a sigmoid's slope, 1 at zero, 0.07 at `width`).
     """
-
-    def exact(n: Any) -> Any:
-        return 1 if n > 0 else 0
-
+    if surrogate not in SURROGATES:
+        raise UnknownNameError(
+            f"no surrogate is named {surrogate!r}",
+            "neuron type step",
+            suggest(surrogate, SURROGATES),
+        )
+    exact = lambda n: 1 if n > 0 else 0
     return vv.map_numbers(num.on_number(exact, lambda n: _step(surrogate, n, width)), x)
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _step(surrogate: Surrogate, x: jax.Array, width: Any) -> jax.Array:
+def _bell(x: jax.Array, width: Any) -> jax.Array:
+    bent = jax.nn.sigmoid(4 * x / width)
+    return 4 * bent * (1 - bent)
+
+
+SURROGATES: dict[str, Callable[[jax.Array, Any], jax.Array]] = {
+    "none": lambda x, width: jnp.zeros_like(x),
+    "straight": lambda x, width: jnp.ones_like(x),
+    "sigmoid": _bell,
+    "triangle": lambda x, width: jax.nn.relu(1 - jnp.abs(x) / width),
+}
+"""The slopes that may stand in for that of `step`, by name."""
+
+
+def _above_zero(surrogate: str, x: jax.Array, width: Any) -> jax.Array:
     return jnp.where(x > 0, jnp.ones_like(x), jnp.zeros_like(x))
 
 
-@_step.defjvp
-def _step_jvp(surrogate: Surrogate, primals: Any, tangents: Any) -> Any:
-    x, width = primals
-    if surrogate == "straight":
-        slope = jnp.ones_like(x)
-    elif surrogate == "sigmoid":
-        bent = jax.nn.sigmoid(4 * x / width)
-        slope = 4 * bent * (1 - bent)
-    elif surrogate == "triangle":
-        slope = jax.nn.relu(1 - jnp.abs(x) / width)
-    else:
-        slope = jnp.zeros_like(x)
-    return _step(surrogate, x, width), slope * tangents[0]
+def _step_jvp(surrogate: str, primals: Any, tangents: Any) -> Any:
+    slope = SURROGATES[surrogate](*primals)
+    return _step(surrogate, *primals), slope * tangents[0]
+
+
+_step = jax.custom_jvp(_above_zero, nondiff_argnums=(0,))
+_step.defjvp(_step_jvp)
 
 
 @neuron(outputs=("true", "false"))
@@ -106,7 +116,7 @@ def compare(x: vv.VValue, y: vv.VValue) -> vv.VValue:
 def less_or_equal(left: vv.VValue, right: vv.VValue) -> vv.VValue:
     """1 on `true` where every number of `left` is at most that of `right`, else 1 on `false`."""
     above = vv.max_norm(vv.map_numbers(num.relu, vv.lin_comb([1, -1], [left, right])))
-    holds = 1 - (above > 0) if vv.is_exact(above) else jnp.where(above > 0, 0.0, 1.0)
+    holds = 1 - (above > 0 if vv.is_exact(above) else (above > 0).astype(above.dtype))
     return {"true": holds, "false": 1 - holds}
 
 
@@ -141,19 +151,23 @@ def max_norm(x: vv.VValue) -> vv.VValue:
 
 
 @neuron
-def softmax(x: vv.VValue, *, keys: tuple[str, ...] = ()) -> vv.VValue:
-    """The softmax over the numbers of a tree that are not zero, over `keys` if given, or over a root array."""
-    array = vv.number(x)
-    if vv.shape_of(array):
-        return jax.nn.softmax(array, axis=-1)
+def softmax(x: vv.VValue, *, keys: tuple[str, ...] = (), shape: Shape = ()) -> vv.VValue:
+    """The softmax of an array at the root along its last axis, or of the numbers of a tree.
+
+    With `keys` it is taken over the numbers under these keys, with `shape` over an array of that
+    shape, and what is missing counts as 0. Without them zero and missing are the same as
+    everywhere: only a tree's numbers that are not zero take part, and a zero array gives zero.
+    """
     if keys:
-        numbers = jnp.stack([jnp.asarray(vv.number(vv.get(x, key)), float) for key in keys])
-        return dict(
-            zip(keys, jax.nn.softmax(numbers), strict=True)
-        )
+        logits = num.stack(vv.number(vv.get(x, key)) for key in keys)
+        return dict(zip(keys, jax.nn.softmax(logits), strict=True))
+    array = num.root(x, shape)
+    if vv.shape_of(array):
+        weights = jax.nn.softmax(jnp.asarray(array), axis=-1)
+        return weights if shape else jnp.where(jnp.any(array != 0), weights, 0)
     flat = vv.flatten(x)
     present = flat.data != 0
-    logits = jnp.where(present, flat.data, -jnp.inf)
-    top = jnp.max(logits, initial=-1e30)
-    weights = jnp.where(present, jnp.exp(jnp.where(present, flat.data, 0) - top), 0)
-    return vv.Flat(flat.space, weights / jnp.maximum(jnp.sum(weights), 1e-30))
+    top = jnp.max(jnp.where(present, flat.data, -jnp.inf), initial=-1e30)
+    powers = jnp.where(present, jnp.exp(jnp.where(present, flat.data - top, 0)), 0)
+    weights = powers / jnp.maximum(jnp.sum(powers), 1e-30)
+    return num.as_given(vv.Flat(flat.space, weights), x)

@@ -1,13 +1,14 @@
 """Functions of one or two numbers that stay exact on Python numbers and fractions."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from snakebird import vvalues as vv
+from snakebird.errors import SpaceError
 
 Function = Callable[[Any], Any]
 
@@ -36,8 +37,33 @@ def minimum(x: Any, y: Any) -> Any:
 
 
 def root(value: vv.VValue, shape: tuple[int, ...] = ()) -> Any:
-    """The number or array at the root of a value; zeros of `shape` where there is none."""
+    """The number or array at the root of a value.
+
+    With `shape` always an array of it: zeros where there is none, a number spread over it.
+    Raises `SpaceError` where an array of another shape stands.
+    """
     found = vv.number(value)
-    if shape and vv.shape_of(found) != tuple(shape):
-        return jnp.broadcast_to(jnp.asarray(found, float), shape)
-    return found
+    if not shape or vv.shape_of(found) == tuple(shape):
+        return found
+    if vv.shape_of(found):
+        raise SpaceError(
+            f"an input has the shape {list(vv.shape_of(found))}, expected {list(shape)}",
+            hint="give the neuron the shape= of what enters it",
+        )
+    return jnp.broadcast_to(float(found) if vv.is_exact(found) else found, shape)
+
+
+def stack(numbers: Iterable[Any]) -> jax.Array:
+    """One vector of numbers of any kind, in the dtype of those that are arrays."""
+    return jnp.stack([jnp.asarray(1.0 * number) for number in numbers])
+
+
+def leaves(value: vv.VValue) -> dict[vv.Path, jax.Array]:
+    """Every leaf of a value of either carrier as an array of its shape, zeros included."""
+    flat = vv.flatten(value)
+    return {p: flat.data[flat.space.slot(p)].reshape(shape) for p, shape in flat.space.items}
+
+
+def as_given(flat: vv.Flat, given: vv.VValue) -> vv.VValue:
+    """A result on the carrier of the value it was made from."""
+    return flat if isinstance(given, vv.Flat) else vv.unflatten(flat)

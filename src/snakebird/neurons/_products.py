@@ -3,6 +3,8 @@
 import jax.numpy as jnp
 
 from snakebird import vvalues as vv
+from snakebird.errors import SpaceError
+from snakebird.neurons import _numbers as num
 from snakebird.neurons._type import neuron
 
 
@@ -14,7 +16,10 @@ def product(x: vv.VValue, y: vv.VValue) -> vv.VValue:
 
 @neuron
 def gate(mask: vv.VValue, value: vv.VValue) -> vv.VValue:
-    """A value through a mask: a number scales all of it, a tree masks it (arXiv 1712.07447, section 6)."""
+    """A value through a mask: a number scales all of it, a tree masks it.
+
+    Source: arXiv 1712.07447, section 6.
+    """
     return vv.mask(mask, value)
 
 
@@ -32,17 +37,31 @@ def inner(x: vv.VValue, y: vv.VValue) -> vv.VValue:
 
 @neuron
 def outer(x: vv.VValue, y: vv.VValue) -> vv.VValue:
-    """The outer product: of trees, every path of `x` followed by every path of `y`; of arrays, a matrix."""
-    a, b = vv.number(x), vv.number(y)
-    if vv.shape_of(a) and vv.shape_of(b):
-        return jnp.tensordot(a, b, axes=0)
-    return vv.outer(x, y)
+    """The outer product: every path of `x` followed by every path of `y`.
+
+    The product of two arrays there has the axes of both.
+    """
+    if not any(shape for value in (x, y) for _, shape in vv.space_of(value).items):
+        return vv.outer(x, y)
+    right = num.leaves(y).items()
+    pairs = [((*p, *q), a, b) for p, a in num.leaves(x).items() for q, b in right]
+    return vv.add(*(vv.grow({path: jnp.tensordot(a, b, axes=0)}) for path, a, b in pairs))
 
 
 @neuron
 def matrix_product(x: vv.VValue, y: vv.VValue) -> vv.VValue:
-    """The product of two matrices, or of a matrix and a vector: of arrays, or of trees of depth 2 and 1."""
+    """The product of two matrices, or of a matrix and a vector.
+
+    Either are arrays at the root, or trees: a matrix of depth two, a vector of depth one.
+    """
+    rows = vv.apply_matrix(x, y, level=1)
     a, b = vv.number(x), vv.number(y)
-    if vv.shape_of(a) and vv.shape_of(b):
-        return jnp.matmul(a, b)
-    return vv.apply_matrix(x, y, level=1)
+    if not vv.shape_of(a) or not vv.shape_of(b):
+        return rows
+    if vv.shape_of(a)[-1] != vv.shape_of(b)[-2:][0]:
+        raise SpaceError(
+            f"no matrix product of shapes {list(vv.shape_of(a))} and {list(vv.shape_of(b))}",
+            "neuron type matrix_product",
+            "the columns of the left one must be as many as the rows of the right one",
+        )
+    return vv.add(rows, jnp.matmul(a, b))

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from snakebird import vvalues as vv
+from snakebird.neurons import _numbers as num
 from snakebird.neurons._type import neuron
 
 Shape = tuple[int, ...]
@@ -19,7 +20,7 @@ Shape = tuple[int, ...]
 @neuron
 def noise(*, key: jax.Array, scale: Any = 1.0, shape: Shape = ()) -> vv.VValue:
     """A normal number (or an array of them) with standard deviation `scale`."""
-    return scale * jax.random.normal(key, shape)
+    return scale * jax.random.normal(key, shape, jnp.result_type(float, scale))
 
 
 @neuron
@@ -30,13 +31,14 @@ def dropout(x: vv.VValue, *, key: jax.Array, keep: Any = 0.995) -> vv.VValue:
 
 @neuron
 def sample(x: vv.VValue, *, key: jax.Array) -> vv.VValue:
-    """One signed sample of a value: entry k with probability `|x_k| / max(1, sum |x|)`, its sign kept.
+    """One signed sample of a value: an entry with probability `|entry| / max(1, sum |x|)`.
 
-    The mean over time is `x / max(1, sum |x|)`; with the rest of the probability nothing is drawn.
+    It goes out as its sign. The mean over time is `x / max(1, sum |x|)`; with the rest of the
+    probability nothing is drawn.
     """
     flat = vv.flatten(x)
     hit = _choose(key, jnp.abs(flat.data))
-    return vv.Flat(flat.space, jnp.where(hit, jnp.sign(flat.data), 0.0))
+    return num.as_given(vv.Flat(flat.space, jnp.where(hit, jnp.sign(flat.data), 0)), x)
 
 
 @neuron
@@ -48,9 +50,9 @@ def stochastic_sum(*, key: jax.Array, **inputs: vv.VValue) -> vv.VValue:
     names = sorted(inputs)
     if not names:
         return vv.zero()
-    sizes = jnp.stack([jnp.asarray(vv.max_norm(inputs[name]), float) for name in names])
+    sizes = num.stack(vv.max_norm(inputs[name]) for name in names)
     hit = _choose(key, sizes)
-    weights = jnp.where(hit, 1 / jnp.where(sizes > 0, sizes, 1), 0.0)
+    weights = jnp.where(hit, 1 / jnp.where(sizes > 0, sizes, 1), 0)
     return vv.lin_comb(list(weights), [inputs[name] for name in names])
 
 

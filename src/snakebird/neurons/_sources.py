@@ -1,17 +1,28 @@
 """Neurons that bring streams in: from outside, from a text, from an array; and lists."""
 
+import csv
+from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
 from snakebird import vvalues as vv
-from snakebird.neurons._type import neuron
+from snakebird.errors import FileFormatError, MachineError
+from snakebird.neurons._type import Neuron, neuron
+
+_NOTHING: dict[str, Any] = {}
+_ONE_ZERO = np.zeros(1)
 
 
 @neuron(outputs=("signal",))
 def source(
-    *, message: vv.VValue, present: Any, default: Any = {}, tokens: tuple[str, ...] = (), space: vv.Space | None = None
+    *,
+    message: vv.VValue,
+    present: Any,
+    default: Any = _NOTHING,
+    tokens: tuple[str, ...] = (),
+    space: vv.Space | None = None,
 ) -> vv.VValue:
     """Gives what arrived from outside, at most one message a tick; `default` when nothing did.
 
@@ -23,7 +34,13 @@ def source(
 
 @neuron(outputs=("signal",))
 def linked_source(
-    *, message: vv.VValue, present: Any, default: Any = {}, space: vv.Space | None = None, **inputs: vv.VValue
+    *,
+    message: vv.VValue,
+    present: Any,
+    default: Any = _NOTHING,
+    tokens: tuple[str, ...] = (),
+    space: vv.Space | None = None,
+    **inputs: vv.VValue,
 ) -> vv.VValue:
     """A `source` that is active only while something links to it, to whatever input."""
     return vv.where(present, message, default)
@@ -37,29 +54,67 @@ def message_space(parameters: Any) -> vv.Space:
 
 @neuron(outputs=("char",))
 def token_source(timer: vv.VValue, *, text: str = "", every: int = 1) -> vv.VValue:
-    """The characters of a text, one every `every` ticks of its `timer` input, the last one for ever."""
-    now = vv.number(timer)
+    """The characters of a text as `{char: 1}`, one every `every` ticks of its `timer` input.
+
+    Character k comes when the timer is `k * every`, nothing in between; after the last one, it
+    again for ever.
+    """
+    now, last = vv.number(timer), len(text) - 1
+    if not text:
+        return vv.zero()
     if vv.is_exact(now):
-        at = min(int(now // every), len(text) - 1)
-        return {text[at]: 1} if text and now % every == 0 else {}
+        return {text[int(min(max(now // every, 0), last))]: 1} if now % every == 0 else {}
     tokens = sorted(set(text))
-    codes = np.array([tokens.index(char) for char in text], int)
-    at = jnp.clip(now // every, 0, len(text) - 1).astype(int)
-    hot = (jnp.asarray(codes)[at] == np.arange(len(tokens))) & (now % every == 0)
+    codes = jnp.asarray([tokens.index(char) for char in text])
+    at = jnp.clip(now // every, 0, last).astype(int)
+    hot = (codes[at] == np.arange(len(tokens))) & (now % every == 0)
     return vv.Flat(vv.Space([(token,) for token in tokens]), hot.astype(now.dtype))
 
 
 @neuron
-def array_source(timer: vv.VValue, *, values: Any = np.zeros((1, 1)), keys: tuple[str, ...] = ()) -> vv.VValue:  # noqa: B008
-    """Row `t` of `values[time, ...]` when its `timer` input is t, zero after the last.
+def array_source(
+    timer: vv.VValue, *, values: Any = _ONE_ZERO, keys: tuple[str, ...] = ()
+) -> vv.VValue:
+    """Row t of `values[time, ...]` while its `timer` input is in [t, t + 1), zero after the last.
 
     With `keys`, row entries become the numbers of a tree; without, the row is one array.
     """
     values = jnp.asarray(values)
-    now = jnp.asarray(vv.number(timer), float).astype(int)
-    inside = (now >= 0) & (now < values.shape[0])
-    row = jnp.where(inside, values[jnp.clip(now, 0, values.shape[0] - 1)], 0.0)
+    if keys and values.shape[1:] != (len(keys),):
+        raise MachineError(
+            f"there are {len(keys)} keys, and a row has the shape {list(values.shape[1:])}",
+            "neuron type array_source",
+            "give one key for each column, or none",
+        )
+    now = vv.number(timer)
+    at = now // 1 if vv.is_exact(now) else jnp.floor(now)
+    inside = (at >= 0) & (at < len(values))
+    row = jnp.where(inside, values[jnp.clip(jnp.asarray(at), 0, len(values) - 1).astype(int)], 0)
     return {key: row[k] for k, key in enumerate(keys)} if keys else row
+
+
+def csv_source(path: str | Path) -> Neuron:
+    """An `array_source` with the rows of a CSV file, one a tick, its header the keys.
+
+    Raises `FileFormatError` with the line of a row that is too short, too long or no numbers.
+    """
+    with open(path, newline="", encoding="utf-8") as file:
+        header, *rows = list(csv.reader(file)) or [[]]
+    if not rows or len(set(header)) != len(header):
+        what = "a file without rows" if not rows else "a header that names a column twice"
+        raise FileFormatError(what, f"{path}, line 1", "write a header, then one row for each tick")
+    values = [_numbers(row, len(header), f"{path}, line {k}") for k, row in enumerate(rows, 2)]
+    return array_source.with_parameters(values=np.array(values), keys=tuple(header))
+
+
+def _numbers(row: list[str], columns: int, where: str) -> list[float]:
+    try:
+        found = [float(cell) for cell in row]
+    except ValueError:
+        raise FileFormatError(f"found {row}, expected numbers", where) from None
+    if len(found) != columns or not np.isfinite(found).all():
+        raise FileFormatError(f"found {row}, expected {columns} finite numbers", where)
+    return found
 
 
 @neuron(outputs=("list",), loops={"list": "list"})

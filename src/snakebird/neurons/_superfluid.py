@@ -7,24 +7,35 @@ to the output of that name, from where a link of weight 1 usually carries them t
 from functools import reduce
 
 from snakebird import vvalues as vv
-from snakebird.neurons._type import find, neuron
+from snakebird.errors import MachineError
+from snakebird.neurons._type import NeuronType, find, neuron
 
 FUNCTION = ":function"
+"""The input and output of a superfluid neuron that carry its coefficients."""
 
 
 @neuron(outputs=None)
 def superfluid(**inputs: vv.VValue) -> vv.VValue:
     """The sum of `coefficient * activation(inputs)` over the types named on the input `:function`.
 
-    An activation that declares an output `:function` itself overrides the copied one.
+    An activation that declares an output `:function` itself overrides the copied one. Raises
+    `UnknownNameError` for a name that is no neuron type.
     """
     mixture = inputs.pop(FUNCTION, {})
-    copied: vv.VValue = {FUNCTION: mixture}
-    parts = []
-    for name in vv.keys(mixture):
-        kind = find(name)
-        outputs = kind.with_parameters().apply(inputs)
-        parts.append(vv.scale(vv.number(vv.get(mixture, name)), outputs))
-        if kind.outputs is not None and FUNCTION in kind.outputs:
-            copied = {}
-    return reduce(vv.add, parts, copied)
+    kinds = [_part(name) for name in vv.keys(mixture)]
+    parts = [
+        vv.scale(vv.get(mixture, kind.name), kind.with_parameters().apply(inputs)) for kind in kinds
+    ]
+    overridden = any(FUNCTION in (kind.outputs or ()) for kind in kinds)
+    return reduce(vv.add, parts, {} if overridden else {FUNCTION: mixture})
+
+
+def _part(name: str) -> NeuronType:
+    kind = find(name)
+    if kind.feeds:
+        raise MachineError(
+            f"{name} needs {' and '.join(sorted(kind.feeds))} from the engine, a mixture has none",
+            "neuron type superfluid",
+            "make it a neuron of its own and link it in",
+        )
+    return kind

@@ -5,18 +5,18 @@ in. One function serves both engines, since it is written in the V-value algebra
 """
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, overload
+from typing import Any, TypeGuard, overload
 
 import jax
 import numpy as np
 
 from snakebird import vvalues as vv
-from snakebird.errors import MachineError, UnknownNameError, suggest
+from snakebird.errors import InputError, MachineError, UnknownNameError, suggest
 
 FEEDS = frozenset({"key", "message", "present"})
 """Keywords the engine itself fills in: a random key, what arrived from outside, whether it did."""
@@ -71,11 +71,12 @@ class NeuronType:
         ports = [*self.inputs, *(["**inputs"] if self.variadic else [])]
         parameters = [f"{k}={v!r}" for k, v in self.defaults.items()]
         inside = ", ".join(ports + (["*", *parameters] if parameters else []))
-        return f"{self.name}({inside}) -> {', '.join(self.outputs) if self.outputs is not None else '**outputs'}"
+        outputs = ", ".join(self.outputs) if self.outputs is not None else "**outputs"
+        return f"{self.name}({inside}) -> {outputs}"
 
     @property
     def always_active(self) -> bool:
-        """Types without any input port run every tick; all others only when something links to them."""
+        """Types without any input port run every tick; all others only when linked to."""
         return not self.inputs and not self.variadic
 
     @property
@@ -85,14 +86,16 @@ class NeuronType:
 
     def numeric(self, name: str) -> bool:
         """Whether a parameter is made of numbers, which may change without recompilation."""
-        return isinstance(self.defaults[name], _NUMERIC) and not isinstance(self.defaults[name], bool)
+        return isinstance(self.defaults[name], _NUMERIC)
 
     def with_parameters(self, **parameters: Any) -> "Neuron":
         """A neuron of this type; raises `UnknownNameError` for a parameter it does not have."""
         for name in parameters:
             if name not in self.defaults:
                 raise UnknownNameError(
-                    f"{self.name} has no parameter {name!r}", f"neuron type {self.name}", suggest(name, self.defaults)
+                    f"{self.name} has no parameter {name!r}",
+                    f"neuron type {self.name}",
+                    suggest(name, [*self.defaults, *self.inputs]),
                 )
         plain = {k: v.value if isinstance(v, Trainable) else v for k, v in parameters.items()}
         free = frozenset(k for k, v in parameters.items() if isinstance(v, Trainable))
@@ -107,15 +110,29 @@ class NeuronType:
         neuron = self.with_parameters(**kwargs)
         if not args and not ports and not fed:
             return neuron
+        ports |= self._positional(args, ports)
+        if "key" in self.feeds and "key" not in fed:
+            raise InputError(
+                f"{self.name} draws at random and there is no key",
+                f"neuron type {self.name}",
+                "give key=jax.random.key(0)",
+            )
+        outputs = neuron.apply(ports, **fed)
+        return vv.get(outputs, self.outputs[0]) if _single(self.outputs) else outputs
+
+    def _positional(self, args: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any]:
+        """The inputs given by position, by name."""
+        where, hint = f"neuron type {self.name}", f"call {self.signature}"
         if len(args) > len(self.inputs):
             raise MachineError(
                 f"{self.name} takes {len(self.inputs)} positional inputs, {len(args)} were given",
-                f"neuron type {self.name}",
-                f"call {self.signature}",
+                where,
+                hint,
             )
-        ports |= dict(zip(self.inputs, args, strict=False))
-        outputs = neuron.apply(ports, **fed)
-        return vv.get(outputs, self.outputs[0]) if self.outputs and len(self.outputs) == 1 else outputs
+        ports = dict(zip(self.inputs, args, strict=False))
+        for name in ports.keys() & named.keys():
+            raise MachineError(f"{self.name} got its input {name!r} twice", where, hint)
+        return ports
 
     def _is_input(self, name: str) -> bool:
         known = name in self.defaults or name in self.feeds
@@ -139,8 +156,15 @@ class Neuron:
         return f"{self.type.name}({', '.join(shown)})"
 
     def replace(self, **parameters: Any) -> "Neuron":
-        """The same neuron with some parameters changed."""
-        return replace(self, parameters={**self.parameters, **parameters})
+        """The same neuron with some parameters changed.
+
+        >>> find("leaky_accumulator")(rate=0.5).replace(rate=trainable(0.9))
+        leaky_accumulator(rate=trainable(0.9))
+        """
+        changed = self.type.with_parameters(**parameters)
+        new = {name: changed.parameters[name] for name in parameters}
+        free = (self.trainable - parameters.keys()) | changed.trainable
+        return Neuron(self.type, {**self.parameters, **new}, free)
 
     def apply(self, inputs: vv.VValue, **feeds: Any) -> vv.VValue:
         """All outputs for a tree of inputs, on either carrier.
@@ -150,10 +174,16 @@ class Neuron:
         """
         kind = self.type
         args = [vv.get(inputs, name) for name in kind.inputs]
-        rest = {k: vv.get(inputs, k) for k in vv.keys(inputs) if k not in kind.inputs} if kind.variadic else {}
+        others = [k for k in vv.keys(inputs) if k not in kind.inputs] if kind.variadic else []
+        rest = {k: vv.get(inputs, k) for k in others}
         fed = {k: v for k, v in feeds.items() if k in kind.feeds}
         result = kind.function(*args, **rest, **self.parameters, **fed)
-        return {kind.outputs[0]: result} if kind.outputs is not None and len(kind.outputs) == 1 else result
+        return {kind.outputs[0]: result} if _single(kind.outputs) else result
+
+
+def _single(outputs: tuple[str, ...] | None) -> TypeGuard[tuple[str]]:
+    """Whether a type has one output, whose value its function returns as it is."""
+    return outputs is not None and len(outputs) == 1
 
 
 REGISTRY: dict[str, NeuronType] = {}
@@ -167,20 +197,26 @@ def find(name: str) -> NeuronType:
     try:
         return REGISTRY[name]
     except KeyError:
-        raise UnknownNameError(f"no neuron type is named {name!r}", hint=suggest(name, REGISTRY)) from None
+        raise UnknownNameError(
+            f"no neuron type is named {name!r}", hint=suggest(name, REGISTRY)
+        ) from None
 
 
 @overload
 def neuron(function: Callable[..., Any], /) -> NeuronType: ...
 @overload
 def neuron(
-    *, outputs: Any = (RESULT,), loops: Mapping[str, str] | None = None, name: str | None = None, register: bool = True
+    *,
+    outputs: Iterable[str] | None = (RESULT,),
+    loops: Mapping[str, str] | None = None,
+    name: str | None = None,
+    register: bool = True,
 ) -> Callable[[Callable[..., Any]], NeuronType]: ...
 def neuron(
     function: Callable[..., Any] | None = None,
     /,
     *,
-    outputs: tuple[str, ...] | None = (RESULT,),
+    outputs: Iterable[str] | None = (RESULT,),
     loops: Mapping[str, str] | None = None,
     name: str | None = None,
     register: bool = True,
@@ -190,7 +226,8 @@ def neuron(
     Positional parameters are input ports, `**inputs` takes any others, keyword-only parameters
     are the neuron's own parameters, except `key`, `message` and `present`, which the engine
     fills in. With one output the function returns its value; with several, a dict by name;
-    with `outputs=None`, a dict of whatever it likes.
+    with `outputs=None`, a dict of whatever it likes. Raises `MachineError` for a signature that
+    cannot be read so, and for a name of the catalogue.
 
     >>> @neuron(register=False)
     ... def double(x, *, by=2.0):
@@ -198,40 +235,71 @@ def neuron(
     >>> double({"a": 3}), double(by=5)
     ({'a': 6.0}, double(by=5))
     """
-    if function is None:
-        return lambda f: _make(f, outputs, loops or {}, name, register)
-    return _make(function, outputs, {}, None, True)
+    ports = (outputs,) if isinstance(outputs, str) else None if outputs is None else tuple(outputs)
+
+    def make(given: Callable[..., Any]) -> NeuronType:
+        made = _read(given, name or given.__name__, ports, dict(loops or {}))
+        if register:
+            _register(made)
+        return made
+
+    return make if function is None else make(function)
 
 
-def _make(
-    function: Callable[..., Any],
-    outputs: tuple[str, ...] | None,
-    loops: Mapping[str, str],
-    name: str | None,
-    register: bool,
+def _read(
+    function: Callable[..., Any], name: str, outputs: tuple[str, ...] | None, loops: dict[str, str]
 ) -> NeuronType:
+    """The neuron type that a function's signature describes."""
     parameters = inspect.signature(function).parameters.values()
+    for parameter in parameters:
+        _check_parameter(name, parameter)
     named = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
     made = NeuronType(
-        name=name or function.__name__,
+        name=name,
         function=function,
-        inputs=tuple(p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)),
+        inputs=tuple(p.name for p in parameters if p.kind in _POSITIONAL),
         variadic=any(p.kind is p.VAR_KEYWORD for p in parameters),
         outputs=outputs,
         defaults={p.name: p.default for p in named if p.name not in FEEDS},
-        loops=dict(loops),
+        loops=loops,
         feeds=frozenset(p.name for p in named) & FEEDS,
     )
     object.__setattr__(made, "__doc__", function.__doc__)
-    if register:
-        _register(made)
     return made
+
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def _check_parameter(name: str, parameter: inspect.Parameter) -> None:
+    where = f"neuron type {name}"
+    if parameter.kind is parameter.VAR_POSITIONAL:
+        raise MachineError(
+            f"*{parameter.name} gives its inputs no names",
+            where,
+            "write **inputs for any inputs by name",
+        )
+    if parameter.kind in _POSITIONAL and parameter.default is not parameter.empty:
+        raise MachineError(
+            f"the input {parameter.name!r} has a default, but a missing input is always zero",
+            where,
+            f"for a parameter of the neuron write it after *: {name}(..., *, {parameter.name}=...)",
+        )
+    own = parameter.kind is parameter.KEYWORD_ONLY and parameter.name not in FEEDS
+    if own and parameter.default is parameter.empty:
+        raise MachineError(
+            f"the parameter {parameter.name!r} has no default",
+            where,
+            f"write {parameter.name}=..., a float or an array if it is a number",
+        )
 
 
 def _register(made: NeuronType) -> None:
     if made.name in _catalogue and not made.function.__module__.startswith("snakebird."):
         raise MachineError(
-            f"the name {made.name!r} belongs to the catalogue", f"neuron type {made.name}", "give another name="
+            f"the name {made.name!r} belongs to the catalogue",
+            f"neuron type {made.name}",
+            "give another name=",
         )
     if made.function.__module__.startswith("snakebird."):
         _catalogue.add(made.name)
