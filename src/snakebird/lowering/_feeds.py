@@ -1,0 +1,97 @@
+"""Inputs of a run as arrays with masks, one row a tick."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from snakebird import vvalues as vv
+from snakebird.errors import InputError, SpaceError, UnknownNameError, suggest
+from snakebird.machines import tokens
+
+if TYPE_CHECKING:
+    from snakebird.lowering._plan import Plan
+
+
+class Fed(eqx.Module):
+    """For each kind that takes messages: values `[time, neurons, size]` and a mask `[time, neurons]`."""
+
+    kinds: dict[int, tuple[jax.Array, jax.Array]]
+
+
+def encode(plan: "Plan", inputs: Mapping[str, Any] | None, ticks: int | None) -> tuple[Fed, int]:
+    """The inputs of a run as arrays, and its length."""
+    machine = plan.template
+    sources = [name for name, neuron in machine.neurons.items() if neuron.type.external]
+    found: dict[str, tuple[Any, Any]] = {}
+    for name, given in (inputs or {}).items():
+        if name not in sources:
+            raise UnknownNameError(f"no source is named {name!r}", "inputs", suggest(name, sources))
+        if name in plan.layout.place:
+            found[name] = _arrays(plan, name, given)
+    if ticks is None:
+        lengths = [values.shape[0] for values, _ in found.values()]
+        if not lengths:
+            raise InputError("nothing says how long to run", "inputs", "give ticks=, or inputs of some length")
+        ticks = max(lengths)
+    return Fed({k: _stack(plan, k, found, ticks) for k in plan.message_spaces}), ticks
+
+
+def _stack(plan: "Plan", k: int, found: dict[str, tuple[Any, Any]], ticks: int) -> tuple[jax.Array, jax.Array]:
+    size = plan.message_spaces[k].size
+    none = jnp.zeros((ticks, size), plan.dtype), jnp.zeros(ticks, bool)
+    pairs = [_fit(*found[name], ticks) if name in found else none for name in plan.kinds[k].names]
+    return jnp.stack([v for v, _ in pairs], 1), jnp.stack([m for _, m in pairs], 1)
+
+
+def _fit(values: Any, present: Any, ticks: int) -> tuple[jax.Array, jax.Array]:
+    """Cut to the run's length, or go on with nothing."""
+    missing = ticks - values.shape[0]
+    if missing <= 0:
+        return values[:ticks], present[:ticks]
+    return jnp.pad(values, ((0, missing), (0, 0))), jnp.pad(present, (0, missing))
+
+
+def _arrays(plan: "Plan", name: str, given: Any) -> tuple[Any, Any]:
+    """One source's values `[time, size]` and its mask `[time]`."""
+    space = plan.message_spaces[plan.layout.place[name][0]]
+    present = None
+    if isinstance(given, tuple) and len(given) == 2 and not isinstance(given[0], str):
+        given, present = given
+    if isinstance(given, str) or (isinstance(given, list) and given and isinstance(given[0], str)):
+        given = tokens(plan.template, name, given)
+    if isinstance(given, list) and any(v is None or isinstance(v, Mapping) for v in given):
+        values, there = _from_trees(name, given, space, plan.dtype)
+        present = there if present is None else present
+    elif isinstance(given, vv.Flat):
+        values = _fitting(name, lambda: vv.flatten(given, space)).data
+    else:
+        values = jnp.asarray(given)
+        values = values.reshape(values.shape[0], -1)
+        if values.shape[1] != space.size:
+            raise InputError(
+                f"rows have {values.shape[1]} numbers, expected {space.size}: {space!r}",
+                f"inputs of {name!r}",
+                "give one column a path of that space, in its order, or declare tokens= or space= of the source",
+            )
+    mask = jnp.ones(values.shape[0], bool) if present is None else jnp.asarray(present, bool)
+    return values.astype(plan.dtype), mask
+
+
+def _from_trees(name: str, given: list[Any], space: vv.Space, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
+    values = np.zeros((len(given), space.size), dtype)
+    for t, tree in enumerate(given):
+        for path, leaf in vv.entries({} if tree is None else tree):
+            slot = _fitting(f"{name}, tick {t}", lambda path=path: space.slot(path))
+            values[t, slot] = np.ravel(np.asarray(leaf, dtype))
+    return values, np.array([tree is not None for tree in given])
+
+
+def _fitting(name: str, attempt: Any) -> Any:
+    try:
+        return attempt()
+    except SpaceError as error:
+        raise InputError(error.what, f"inputs of {name}", "declare what may arrive: source(tokens=...) or space=") from None

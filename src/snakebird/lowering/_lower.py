@@ -1,0 +1,81 @@
+"""From a machine to arrays and back: `lower` and `lift`."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from snakebird import vvalues as vv
+from snakebird.lowering._lowered import Lowered
+from snakebird.lowering._parameters import restored, split
+from snakebird.lowering._plan import Plan
+from snakebird.machines import Machine
+
+def lower(
+    machine: Machine,
+    *,
+    record: Any = None,
+    grow: Any = None,
+    dense: bool | None = None,
+    dtype: Any = None,
+) -> Lowered:
+    """A machine as an Equinox module of a few arrays that runs compiled, with the same answers.
+
+    * `record`: the ports to keep (`"all"`, one, or a list); by default those of `output`
+      neurons, or all where there is none. What cannot reach them is not computed.
+    * `grow`: room for streams that grow for ever: a number of ticks, or a mapping from outputs
+      to spaces, paths or trees.
+    * `dense`: force the down movement to be a matrix product (True) or a sum over links
+      (False); by default the cheaper one, block by block.
+    * `dtype`: of all numbers; by default JAX's current float.
+
+    Raises `GrowthError` for a stream that never stops growing.
+
+    >>> m = Machine({"n": "timer"}, ["n.timer <- n.timer"])
+    >>> lower(m)(ticks=3).number("n.timer").tolist()
+    [1.0, 2.0, 3.0]
+    """
+    dtype = jnp.dtype(jnp.result_type(float) if dtype is None else dtype)
+    plan = Plan(machine, dtype, record, grow, dense)
+    weights = jnp.asarray([float(link.weight) for link in machine.links] or np.zeros(0), dtype)
+    start = jnp.asarray(vv.flatten(machine.start, plan.start_space).data, dtype)
+    numbers = tuple(
+        jax.tree.map(lambda *leaves: jnp.stack(leaves), *[split(machine.neurons[n], dtype).numbers for n in kind.names])
+        for kind in plan.kinds
+    )
+    return Lowered(weights, start, numbers, plan)
+
+
+def lift(low: Lowered) -> Machine:
+    """The machine of a lowered one, trained numbers included: the exact inverse of `lower`.
+
+    A number that training left alone keeps its original form (an int stays an int).
+    """
+    plan, machine = low.plan, low.plan.template
+    links = [
+        link if np.asarray(float(link.weight), plan.dtype) == new else link.scaled(new.item())
+        for link, new in zip(machine.links, np.asarray(low.weights), strict=True)
+    ]
+    neurons = dict(machine.neurons)
+    for kind, numbers in zip(plan.kinds, low.numbers, strict=True):
+        for row, name in enumerate(kind.names):
+            neurons[name] = restored(neurons[name], jax.tree.map(lambda leaf: leaf[row], numbers), plan.dtype)
+    return machine.replace(links=links, neurons=neurons, start=_restored_start(low))
+
+
+def _restored_start(low: Lowered) -> Any:
+    machine, space = low.plan.template, low.plan.start_space
+    old = np.asarray(vv.flatten(machine.start, space).data, low.plan.dtype)
+    new = np.asarray(low.start)
+    if np.array_equal(old, new):
+        return machine.start
+    leaves = {path: new[space.slot(path)] for path in space.paths}
+    same = {path for path in space.paths if np.array_equal(old[space.slot(path)], new[space.slot(path)])}
+
+    def filled(node: Any, path: vv.Path) -> Any:
+        if isinstance(node, dict):
+            return {key: filled(branch, path if key == vv.NUMBER else (*path, key)) for key, branch in node.items()}
+        return node if path in same else leaves[path].reshape(space.shape(path)) if space.shape(path) else leaves[path].item()
+
+    return filled(machine.start, ())

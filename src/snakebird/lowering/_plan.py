@@ -1,0 +1,304 @@
+"""The plan of a lowered machine: everything that depends on structure and not on numbers.
+
+Plans compare by structure, so machines that differ in numbers only share one compiled program.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from snakebird import vvalues as vv
+from snakebird.errors import UnknownNameError, suggest
+from snakebird.lowering._constant import carries_constant_matrix
+from snakebird.lowering._layout import Block, Kind, Layout, arrange
+from snakebird.lowering._parameters import Split, split
+from snakebird.lowering._product import Product, Scatter
+from snakebird.lowering._spaces import Spaces, infer
+from snakebird.machines import Machine, as_path
+from snakebird.neurons import message_space
+
+
+@dataclass(frozen=True, eq=False)
+class Down:
+    """One down movement: a product for each block that has links, and links number by number.
+
+    `level` is `None` for ordinary links, else the instant level it serves.
+    """
+
+    level: int | None
+    products: dict[int, Product]
+    scatters: dict[tuple[int, int], Scatter]
+
+
+_known: dict[Any, "Plan"] = {}
+
+MAX_KNOWN = 64
+"""How many plans are remembered, so that lowering the same structure again costs little."""
+
+
+class Plan:
+    """Layout and index maps of one machine structure; hashable, free of numbers."""
+
+    def __init__(self, machine: Machine, dtype: Any, record: Any, grow: Any, dense: bool | None):
+        splits = {name: split(neuron, dtype) for name, neuron in machine.neurons.items()}
+        constant = machine.matrix_from is not None and carries_constant_matrix(machine)
+        ports = record_paths(machine, record)
+        key = _signature(machine, splits, dtype, ports, record is None, grow, dense, constant)
+        self.__dict__.update(_known.get(key, self).__dict__)
+        self.template, self.splits, self.dtype, self.dense, self.key = machine, splits, dtype, dense, key
+        if key in _known:
+            return
+        self.carried = machine.matrix_from is not None and not constant
+        self.record, self.by_default = ports, record is None
+        self.spaces: Spaces = infer(machine, splits, grow)
+        self.layout: Layout = arrange(machine, self.spaces, splits, self._alive())
+        self.start_space = vv.Space.of(machine.start)
+        if len(_known) >= MAX_KNOWN:
+            _known.pop(next(iter(_known)))
+        _known[key] = self
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Plan) and self.key == other.key)
+
+    @property
+    def kinds(self) -> list[Kind]:
+        """The kinds of neurons, in the order they run."""
+        return self.layout.kinds
+
+    @property
+    def blocks(self) -> list[Block]:
+        """The blocks of streams."""
+        return self.layout.blocks
+
+    def _alive(self) -> list[str]:
+        """The neurons that can reach what is recorded, or the matrix."""
+        machine = self.template
+        if self.record is None:
+            return list(machine.neurons)
+        feeders: dict[str, set[str]] = {name: set() for name in machine.neurons}
+        for path in [*self.spaces.links, *(link.path for link in machine.links if link.instant)]:
+            feeders[path[0]].add(path[2])
+        work = [path[0] for path in self.record] + ([machine.matrix_from[0]] if self.carried else [])  # type: ignore[index]
+        alive: set[str] = set()
+        while work:
+            name = work.pop()
+            if name not in alive:
+                alive.add(name)
+                work.extend(feeders[name])
+        return [name for name in machine.neurons if name in alive]
+
+    @cached_property
+    def matrix_space(self) -> vv.Space:
+        """The space of the stream that carries the matrix."""
+        port = self.template.matrix_from
+        return vv.Space() if port is None else self.spaces.outputs[port[0]].sub(port[1:])
+
+    @cached_property
+    def matrix_row(self) -> tuple[int, int, np.ndarray] | None:
+        """Block, row and columns of the stream that carries the matrix, if that neuron runs."""
+        port = self.template.matrix_from
+        if port is None or port[0] not in self.layout.place:
+            return None
+        found = self.layout.row("out", port[0], port[1])
+        if found is None:
+            return None
+        below = self.matrix_space.under(port[2:])
+        return found[0], found[1], below.inclusion(self.blocks[found[0]].space)
+
+    @cached_property
+    def matrix_slots(self) -> np.ndarray:
+        """For each ordinary link, in order, its slot in the matrix stream."""
+        ordinary = [link.path for link in self.template.links if not link.instant]
+        return np.array([self.matrix_space.slot(path).start for path in ordinary], int)
+
+    @cached_property
+    def ordinary_links(self) -> np.ndarray:
+        """The indices of the links that are not instant."""
+        return np.array([k for k, link in enumerate(self.template.links) if not link.instant], int)
+
+    @cached_property
+    def ordinary(self) -> Down:
+        """The down movement of ordinary links; coefficients are weights, or the matrix stream."""
+        if self.carried:
+            entries = [(self.matrix_space.slot(path).start, path) for path in self.spaces.links]
+        else:
+            entries = [(k, link.path) for k, link in enumerate(self.template.links) if not link.instant]
+        return self._down(entries, None)
+
+    @cached_property
+    def instant(self) -> dict[int, Down]:
+        """The down movements of instant links, by the level they serve."""
+        found: dict[int, list[tuple[int, vv.Path]]] = {}
+        for k, link in enumerate(self.template.links):
+            if link.instant and link.to in self.layout.place:
+                level = self.kinds[self.layout.place[link.to][0]].level
+                found.setdefault(level, []).append((k, link.path))
+        return {level: self._down(entries, level) for level, entries in sorted(found.items())}
+
+    def _down(self, entries: Iterable[tuple[int, vv.Path]], level: int | None) -> Down:
+        regular: dict[int, list[tuple[int, int, int]]] = {}
+        single: dict[tuple[int, int], list[tuple[np.ndarray, np.ndarray, np.ndarray]]] = {}
+        for k, path in entries:
+            if path[0] not in self.layout.place or path[2] not in self.layout.place:
+                continue
+            to = self.layout.row("in", path[0], path[1])
+            if to is None:
+                continue
+            source = self.layout.row("out", path[2], path[3]) if len(path) == 4 else None
+            if source is not None and source[0] == to[0] and self._whole(path):
+                regular.setdefault(to[0], []).append((k, to[1], source[1]))
+            else:
+                for at, triple in self._by_number(k, path, to):
+                    single.setdefault(at, []).append(triple)
+        products = {
+            b: Product.plan(*map(list, zip(*found, strict=True)), self.blocks[b].inputs, self.blocks[b].outputs,  # type: ignore[arg-type]
+                            self.blocks[b].space.size, self.dense)
+            for b, found in regular.items()
+        }
+        scatters = {at: Scatter(*(np.concatenate(c) for c in zip(*found, strict=True))) for at, found in single.items()}
+        return Down(level, products, scatters)
+
+    def _whole(self, path: vv.Path) -> bool:
+        """Whether all of the stream enters: no part of it was left out for its shape."""
+        source = self.spaces.outputs[path[2]].sub(path[3:])
+        return source <= self.spaces.inputs[path[0]].sub((path[1],))
+
+    def _by_number(self, k: int, path: vv.Path, to: tuple[int, int]) -> Iterable[Any]:
+        """A link as index maps from the numbers it reads to the numbers it writes."""
+        target_space = self.blocks[to[0]].space
+        accepted = self.spaces.inputs[path[0]].sub((path[1],))
+        ports = path[3:4] or self.spaces.outputs[path[2]].keys
+        for port in ports:
+            source = self.layout.row("out", path[2], port)
+            if source is None:
+                continue
+            below = self.blocks[source[0]].space
+            inside, outside = path[4:], () if len(path) > 3 else (port,)
+            carried = self.spaces.outputs[path[2]].sub((port, *inside))
+            kept = [p for p in carried.paths if (*outside, *p) in accepted and accepted.shape((*outside, *p)) == carried.shape(p)]
+            for p in kept:
+                a, b = below.slot((*inside, *p)), target_space.slot((*outside, *p))
+                reads = np.arange(a.start, a.stop) + source[1] * below.size
+                writes = np.arange(b.start, b.stop) + to[1] * target_space.size
+                yield (source[0], to[0]), (np.full(len(reads), k), reads, writes)
+
+    @cached_property
+    def rows_of_matrix(self) -> np.ndarray:
+        """For each slot of the matrix stream, the number of the neuron its row belongs to (or the last + 1)."""
+        names = {name: k for k, name in enumerate(self.order)}
+        slots = np.full(self.matrix_space.size, len(names))
+        for path in self.spaces.links:
+            if path[0] in names:
+                slots[self.matrix_space.slot(path)] = names[path[0]]
+        return slots
+
+    @cached_property
+    def order(self) -> list[str]:
+        """All running neurons, kind by kind."""
+        return [name for kind in self.kinds for name in kind.names]
+
+    @cached_property
+    def active(self) -> list[np.ndarray]:
+        """For each kind, which of its neurons are active whatever the matrix says."""
+        machine = self.template
+        linked = {link.to for link in machine.links if link.instant or not self.carried}
+        return [
+            np.array([name in linked or machine.neurons[name].type.always_active for name in kind.names])
+            for kind in self.kinds
+        ]
+
+    @cached_property
+    def kept(self) -> frozenset[tuple[str, int]]:
+        """The sides of kinds that a run keeps: `("out", kind)` and `("in", kind)`."""
+        kinds = range(len(self.kinds)) if self.record is None else {self.layout.place[p[0]][0] for p in self.record}
+        sides = ("out",) if self.by_default and self.record is not None else ("in", "out")
+        return frozenset((side, k) for k in kinds for side in sides)
+
+    @cached_property
+    def columns(self) -> dict[tuple[str, int, str], np.ndarray]:
+        """For each side, kind and port, where the port's space stands in its block's."""
+        return {
+            (side, k, port): (kind.inputs if side == "in" else kind.outputs)
+            .sub((port,))
+            .inclusion(self.blocks[b].space)
+            for k, kind in enumerate(self.kinds)
+            for (side, port), (b, _) in kind.rows.items()
+        }
+
+    @cached_property
+    def message_spaces(self) -> dict[int, vv.Space]:
+        """For each kind that takes messages, what may arrive."""
+        first = {k: self.template.neurons[kind.names[0]] for k, kind in enumerate(self.kinds)}
+        return {k: message_space(neuron.parameters) for k, neuron in first.items() if neuron.type.external}
+
+    @cached_property
+    def start_map(self) -> list[tuple[int, np.ndarray, np.ndarray]]:
+        """Block, slots of the start values, and where in the flat block they go."""
+        found: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
+        for path, _ in self.start_space.items:
+            at = self.layout.row("out", path[0], path[1]) if path[0] in self.layout.place else None
+            if at is not None:
+                space = self.blocks[at[0]].space
+                a, b = self.start_space.slot(path), space.slot(path[2:])
+                pair = np.arange(a.start, a.stop), np.arange(b.start, b.stop) + at[1] * space.size
+                found.setdefault(at[0], []).append(pair)
+        return [(b, *(np.concatenate(c) for c in zip(*pairs, strict=True))) for b, pairs in found.items()]
+
+    @cached_property
+    def free_weights(self) -> np.ndarray:
+        """Which links may be trained."""
+        return np.array([link.trainable for link in self.template.links], bool)
+
+    @cached_property
+    def free_starts(self) -> np.ndarray:
+        """Which numbers of the start values may be trained."""
+        free = np.zeros(self.start_space.size, bool)
+        for port in self.template.free_start:
+            free[self.start_space.below(port)] = True
+        return free
+
+    @cached_property
+    def free_parameters(self) -> list[frozenset[str]]:
+        """For each kind, the parameters that may be trained."""
+        return [self.template.neurons[kind.names[0]].trainable for kind in self.kinds]
+
+
+def _signature(machine: Machine, splits: Mapping[str, Split], *options: Any) -> Any:
+    """What two machines must share to run as one compiled program."""
+    neurons = tuple((name, splits[name].signature) for name in machine.neurons)
+    links = tuple((link.place, link.trainable) for link in machine.links)
+    start = vv.Space.of(machine.start)
+    settings = tuple(_plain(option) for option in options)
+    return neurons, links, start, machine.matrix_from, tuple(sorted(machine.free_start)), machine.name, settings
+
+
+def _plain(option: Any) -> Any:
+    if isinstance(option, Mapping):
+        return tuple(sorted((str(key), repr(_plain(value))) for key, value in option.items()))
+    return tuple(map(_plain, option)) if isinstance(option, (list, tuple)) else option
+
+
+def default_record(machine: Machine) -> tuple[vv.Path, ...] | None:
+    """What a run keeps unless told otherwise: the `output` neurons, or everything where there is none."""
+    found = tuple((name,) for name, neuron in machine.neurons.items() if neuron.type.name == "output")
+    return found or None
+
+
+def record_paths(machine: Machine, record: Any) -> tuple[vv.Path, ...] | None:
+    """Ports to keep, from `"all"`, one port or a list of them."""
+    if record is None:
+        return default_record(machine)
+    if record == "all":
+        return None
+    ports = [record] if isinstance(record, str) or (record and isinstance(record[0], str) and isinstance(record, tuple)) else list(record)
+    paths = tuple(as_path(port, machine.neurons) for port in ports)
+    for path in paths:
+        if path[0] not in machine.neurons:
+            raise UnknownNameError(f"no neuron is named {path[0]!r}", "record", suggest(path[0], machine.neurons))
+    return paths

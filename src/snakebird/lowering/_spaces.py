@@ -1,0 +1,191 @@
+"""Space inference: running a machine on spaces instead of numbers until nothing grows.
+
+Every stream gets a fixed set of paths. Spaces only ever grow, so a work list of neurons whose
+inputs changed reaches the least fixed point, if there is one.
+"""
+
+import warnings
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from snakebird import vvalues as vv
+from snakebird.errors import GrowthError
+from snakebird.lowering._parameters import Split, join
+from snakebird.machines import Machine, as_path
+from snakebird.neurons import message_space
+
+MAX_DEPTH = 48
+MAX_SIZE = 200_000
+"""A stream deeper or wider than this counts as one that never stops growing."""
+
+
+@dataclass(frozen=True)
+class Spaces:
+    """For every neuron the space of its tree of inputs and of its tree of outputs.
+
+    `links` are the paths `(to, input, from, ...)` of all ordinary links that may ever stand;
+    `clipped` the neurons whose outputs may outgrow the room reserved for them.
+    """
+
+    inputs: dict[str, vv.Space]
+    outputs: dict[str, vv.Space]
+    links: tuple[vv.Path, ...]
+    clipped: frozenset[str]
+
+
+def output_space(machine: Machine, name: str, split: Split, inputs: vv.Space) -> vv.Space:
+    """The space of a neuron's outputs, from that of its inputs; nothing is computed."""
+    external = machine.neurons[name].type.external
+    messages = message_space(machine.neurons[name].parameters) if external else vv.Space()
+    return _evaluate(machine.neurons[name].type, split, inputs, messages)
+
+
+_cache: dict[Any, vv.Space] = {}
+
+
+def _evaluate(kind: Any, split: Split, inputs: vv.Space, messages: vv.Space) -> vv.Space:
+    at = (kind, split.signature, inputs, messages)
+    if at not in _cache:
+        neuron = kind.with_parameters()
+
+        def call(data: Any, message: Any, numbers: Any) -> vv.Flat:
+            whole = join(neuron, split.structure, numbers)
+            feeds = {"key": jax.random.key(0), "message": vv.Flat(messages, message), "present": jnp.asarray(True)}
+            return vv.flatten(whole.apply(vv.Flat(inputs, data), **feeds))
+
+        shapes = (jnp.zeros(inputs.size), jnp.zeros(messages.size), split.numbers)
+        found = jax.eval_shape(call, *shapes).space
+        _cache[at] = vv.Space({path: shape for path, shape in found.items if path})
+    return _cache[at]
+
+
+def infer(machine: Machine, splits: Mapping[str, Split], grow: Any = None) -> Spaces:
+    """The spaces of all streams of a machine.
+
+    `grow` reserves room for streams that would grow for ever: a number of ticks, or a mapping
+    from outputs to the spaces (or paths, or trees) to reserve. Raises `GrowthError` where a
+    stream keeps growing and no room is given.
+    """
+    outputs = {name: vv.space_of(vv.get(machine.first_outputs, name)) for name in machine.neurons}
+    reserved = set()
+    for port, room in (grow.items() if isinstance(grow, Mapping) else ()):
+        path = as_path(port, machine.neurons)
+        outputs[path[0]] |= as_space(room).under(path[1:])
+        reserved.add(path[0])
+    work = _Inference(machine, splits, outputs, reserved)
+    work.run(grow + len(machine.neurons) if isinstance(grow, int) else None)
+    return Spaces(work.inputs, work.outputs, tuple(work.links), frozenset(work.clipped))
+
+
+def as_space(room: Any) -> vv.Space:
+    """A space from a `Space`, a list of paths, or a tree."""
+    if isinstance(room, vv.Space):
+        return room
+    return vv.Space.of(room) if isinstance(room, Mapping) else vv.Space(tuple(path) for path in room)
+
+
+class _Inference:
+    def __init__(self, machine: Machine, splits: Mapping[str, Split], outputs: dict[str, vv.Space], reserved: set[str]):
+        self.machine, self.splits, self.outputs, self.reserved = machine, splits, outputs, reserved
+        self.inputs = dict.fromkeys(machine.neurons, vv.Space())
+        self.clipped: set[str] = set()
+        self.rows: dict[str, list[vv.Path]] = {name: [] for name in machine.neurons}
+        self.readers: dict[str, set[str]] = {name: set() for name in machine.neurons}
+        self.links: dict[vv.Path, None] = {}
+        self.warned: set[vv.Path] = set()
+        for link in machine.links:
+            if link.instant or machine.matrix_from is None:
+                self._add_row(link.path)
+        self._read_matrix()
+
+    def _add_row(self, path: vv.Path) -> None:
+        if path not in self.rows[path[0]]:
+            self.rows[path[0]].append(path)
+            self.readers[path[2]].add(path[0])
+
+    def _read_matrix(self) -> set[str]:
+        """Take in the links that Self's stream can hold; gives the neurons they end at."""
+        port = self.machine.matrix_from
+        if port is None:
+            self.links = dict.fromkeys(link.path for link in self.machine.links if not link.instant)
+            return set()
+        touched = set()
+        for path in self.outputs[port[0]].sub(port[1:]).paths:
+            if path in self.links or path in self.warned:
+                continue
+            if fits(self.machine, path):
+                self.links[path] = None
+                self._add_row(path)
+                touched.add(path[0])
+            else:
+                self.warned.add(path)
+                warnings.warn(
+                    f"the matrix entry {vv.show_path(path)} addresses no link of this machine and has no effect",
+                    stacklevel=2,
+                )
+        return touched
+
+    def run(self, limit: int | None) -> None:
+        """Work until nothing changes, or for a number of synchronous rounds."""
+        work = deque(self.machine.neurons)
+        rounds = 0
+        while work:
+            batch, work = list(dict.fromkeys(work)), deque()
+            grown = [name for name in batch if self._update(name, stop=limit is not None and rounds >= limit)]
+            for name in grown:
+                work.extend(self.readers[name])
+                if self.machine.matrix_from is not None and name == self.machine.matrix_from[0]:
+                    work.extend(self._read_matrix())
+            rounds += 1
+
+    def _update(self, name: str, stop: bool) -> bool:
+        """Refresh one neuron's spaces; whether its outputs grew."""
+        for path in sorted(self.rows[name]):
+            part = self.outputs[path[2]].sub(path[3:]).under((path[1],))
+            self.inputs[name] = self._joined(self.inputs[name], part, path)
+        found = output_space(self.machine, name, self.splits[name], self.inputs[name])
+        if found <= self.outputs[name]:
+            return False
+        if stop or name in self.reserved:
+            self.clipped.add(name)
+            return False
+        grown = self.outputs[name] | found
+        if grown.size > MAX_SIZE or max(map(len, grown.paths)) > MAX_DEPTH:
+            raise _endless(name, grown)
+        self.outputs[name] = grown
+        return True
+
+    def _joined(self, space: vv.Space, part: vv.Space, path: vv.Path) -> vv.Space:
+        """The union; entries of another shape than what came first are left out, with a warning."""
+        clash = {p: s for p, s in part.items if p in space and space.shape(p) != s}
+        if clash and path not in self.warned:
+            self.warned.add(path)
+            warnings.warn(
+                f"the link {vv.show_path(path[:2])} <- {vv.show_path(path[2:])} carries another kind of stream "
+                f"and counts as zero: leaves of shape {list(next(iter(clash.values())))}",
+                stacklevel=2,
+            )
+        return space | vv.Space({p: s for p, s in part.items if p not in clash})
+
+
+def _endless(name: str, space: vv.Space) -> GrowthError:
+    longest = max(space.paths, key=len)
+    start = vv.show_path((name, *longest[:4]))
+    return GrowthError(
+        f"the outputs of neuron {name!r} never stop growing: after some ticks they reach depth {len(longest)}",
+        f"path {start}...",
+        f"reserve room: lower(machine, grow=100) for 100 ticks, or grow={{'{name}.{longest[0]}': space}}",
+    )
+
+
+def fits(machine: Machine, path: vv.Path) -> bool:
+    """Whether a matrix entry is a link of this machine: known neurons, an input that exists."""
+    if len(path) < 3 or path[0] not in machine.neurons or path[2] not in machine.neurons:
+        return False
+    kind = machine.neurons[path[0]].type
+    return path[1] in kind.inputs or kind.variadic

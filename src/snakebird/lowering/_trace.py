@@ -1,0 +1,103 @@
+"""What a lowered run leaves behind."""
+
+from typing import TYPE_CHECKING, Any
+
+import equinox as eqx
+import jax
+import numpy as np
+
+from snakebird import vvalues as vv
+from snakebird.errors import InputError, RoomError
+from snakebird.machines import Tick, as_path
+
+if TYPE_CHECKING:
+    from snakebird.lowering._plan import Plan
+
+
+class Trace(eqx.Module):
+    """The recorded streams of a run, each with a leading time axis.
+
+    `trace["output.word"]` is a `Flat` with data `[time, size]`; `trace.number(port)` the array
+    `[time]` of the numbers at its root. `trace.state` goes on where the run ended.
+    """
+
+    data: dict[tuple[str, int], jax.Array]
+    overflow: dict[int, jax.Array]
+    state: Any
+    plan: "Plan" = eqx.field(static=True)
+
+    def __len__(self) -> int:
+        return next(iter(self.data.values())).shape[0] if self.data else 0
+
+    def __repr__(self) -> str:
+        return f"<trace of {len(self)} ticks: {', '.join(self.ports)}>"
+
+    @property
+    def ports(self) -> list[str]:
+        """The recorded outputs."""
+        kinds = [self.plan.kinds[k] for side, k in self.data if side == "out"]
+        return sorted(vv.show_path((name, port)) for kind in kinds for name in kind.names for port in kind.ports("out"))
+
+    def __getitem__(self, port: str | vv.Path) -> vv.Flat:
+        return self._stream("out", port)
+
+    def inputs(self, port: str | vv.Path) -> vv.Flat:
+        """The stream of an input, `"neuron.input"`."""
+        return self._stream("in", port)
+
+    def number(self, port: str | vv.Path) -> jax.Array:
+        """The numbers `[time]` (or arrays) at the root of an output stream."""
+        return vv.number(self[port])
+
+    def _stream(self, side: str, port: str | vv.Path) -> vv.Flat:
+        path = as_path(port, self.plan.template.neurons)
+        kind, row = self.plan.layout.place.get(path[0], (-1, 0))
+        if (side, kind) not in self.data:
+            raise InputError(
+                f"{vv.show_path(path)} was not recorded",
+                hint=f'lower(machine, record=[..., "{vv.show_path(path)}"]), or record="all"',
+            )
+        return vv.get(self._flat(side, kind, row), *path[1:])
+
+    def _flat(self, side: str, kind: int, row: int) -> vv.Flat:
+        space = self.plan.kinds[kind].inputs if side == "in" else self.plan.kinds[kind].outputs
+        return vv.Flat(space, self.data[side, kind][:, row])
+
+    def check(self) -> "Trace":
+        """Raise `RoomError` if a neuron wrote outside the room reserved for it; else the trace itself."""
+        for k, over in self.overflow.items():
+            times, rows = np.nonzero(np.asarray(over))
+            if len(times):
+                name = self.plan.kinds[k].names[rows[0]]
+                raise RoomError(
+                    f"neuron {name!r} outgrew its room at tick {times[0] + 1} of this run",
+                    f"the outputs of {name!r}, now {self.plan.kinds[k].outputs!r}",
+                    "reserve more with lower(machine, grow=...), or use a Runner, which grows by itself",
+                )
+        return self
+
+    def ticks(self) -> list[Tick]:
+        """The run as trees, tick by tick, as the readable engine gives it."""
+        sides: dict[str, Any] = {"in": {}, "out": {}}
+        for side, k in self.data:
+            values = np.asarray(self.data[side, k])
+            for row, name in enumerate(self.plan.kinds[k].names):
+                sides[side][name] = (self._flat(side, k, row).space, values[:, row])
+        return [Tick(*({n: s.unflatten(v[t]) for n, (s, v) in sides[w].items()} for w in ("in", "out"))) for t in range(len(self))]
+
+
+def outputs_of(plan: "Plan", blocks: tuple[jax.Array, ...]) -> Any:
+    """The tree of all outputs a state holds: neuron -> output -> value, zeros left out."""
+    found: dict[vv.Path, Any] = {}
+    arrays = [np.asarray(block) for block in blocks]
+    for kind in plan.kinds:
+        for port in kind.ports("out"):
+            b, rows = kind.rows["out", port]
+            space = kind.outputs.sub((port,))
+            columns = space.inclusion(plan.blocks[b].space)
+            for row, name in enumerate(kind.names):
+                tree = space.unflatten(arrays[b][rows.start + row][columns])
+                found.update({(name, port, *path): leaf for path, leaf in vv.entries(tree)})
+    return vv.grow(found)
+
+
