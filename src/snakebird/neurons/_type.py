@@ -101,7 +101,7 @@ class NeuronType:
         free = frozenset(k for k, v in parameters.items() if isinstance(v, Trainable))
         return Neuron(self, {**self.defaults, **plain}, free)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         builder = _building.get()
         if builder is not None:
             return builder.call(self, args, kwargs)
@@ -154,6 +154,17 @@ class Neuron:
             if k in self.trainable or v is not self.type.defaults[k]
         ]
         return f"{self.type.name}({', '.join(shown)})"
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Inside a builder, make this neuron and link streams to its inputs."""
+        builder = _building.get()
+        if builder is None:
+            raise MachineError(
+                f"{self.type.name} is a neuron already; it computes by apply",
+                f"neuron type {self.type.name}",
+                'write neuron.apply({"x": value}), or call it while a machine is built',
+            )
+        return builder.call(self, args, kwargs)
 
     def replace(self, **parameters: Any) -> "Neuron":
         """The same neuron with some parameters changed.
