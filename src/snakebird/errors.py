@@ -28,7 +28,9 @@ class SnakebirdError(ValueError):
 
     def __init__(self, what: str, where: str = "", hint: str = ""):
         self.what, self.where, self.hint = what, where, hint
-        super().__init__("\n".join(part for part in (what, _line("at", where), _line("hint:", hint)) if part))
+        super().__init__(
+            "\n".join(part for part in (what, _line("at", where), _line("hint:", hint)) if part)
+        )
 
 
 class ValueFormatError(SnakebirdError):

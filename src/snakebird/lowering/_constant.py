@@ -20,13 +20,21 @@ def carries_constant_matrix(machine: Machine) -> bool:
     neuron = machine.neurons[name]
     rows = [link for link in machine.links if link.to == name]
     free = neuron.trainable or any(path[0] == name for path in machine.free_start)
-    if free or neuron.type.feeds or any(link.trainable or link.instant or link.source[0] != name for link in rows):
+    if (
+        free
+        or neuron.type.feeds
+        or any(link.trainable or link.instant or link.source[0] != name for link in rows)
+    ):
         return False
     alone = Machine({name: neuron}, rows, {name: machine.start.get(name, {})}, matrix_from=port)
     rng = np.random.default_rng(0)
     for _ in range(2):
-        other = {path: float(rng.normal()) for path, _ in vv.entries(machine.matrix) if path[0] != name}
-        before = vv.add(alone.first_outputs, {name: vv.grow({(*port[1:], *p): w for p, w in other.items()})})
+        other = {
+            path: float(rng.normal()) for path, _ in vv.entries(machine.matrix) if path[0] != name
+        }
+        before = vv.add(
+            alone.first_outputs, {name: vv.grow({(*port[1:], *p): w for p, w in other.items()})}
+        )
         if not _stays(alone, before, name):
             return False
     return True

@@ -35,12 +35,16 @@ def encode(plan: "Plan", inputs: Mapping[str, Any] | None, ticks: int | None) ->
     if ticks is None:
         lengths = [values.shape[0] for values, _ in found.values()]
         if not lengths:
-            raise InputError("nothing says how long to run", "inputs", "give ticks=, or inputs of some length")
+            raise InputError(
+                "nothing says how long to run", "inputs", "give ticks=, or inputs of some length"
+            )
         ticks = max(lengths)
     return Fed({k: _stack(plan, k, found, ticks) for k in plan.message_spaces}), ticks
 
 
-def _stack(plan: "Plan", k: int, found: dict[str, tuple[Any, Any]], ticks: int) -> tuple[jax.Array, jax.Array]:
+def _stack(
+    plan: "Plan", k: int, found: dict[str, tuple[Any, Any]], ticks: int
+) -> tuple[jax.Array, jax.Array]:
     size = plan.message_spaces[k].size
     none = jnp.zeros((ticks, size), plan.dtype), jnp.zeros(ticks, bool)
     pairs = [_fit(*found[name], ticks) if name in found else none for name in plan.kinds[k].names]
@@ -81,7 +85,9 @@ def _arrays(plan: "Plan", name: str, given: Any) -> tuple[Any, Any]:
     return values.astype(plan.dtype), mask
 
 
-def _from_trees(name: str, given: list[Any], space: vv.Space, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
+def _from_trees(
+    name: str, given: list[Any], space: vv.Space, dtype: Any
+) -> tuple[np.ndarray, np.ndarray]:
     values = np.zeros((len(given), space.size), dtype)
     for t, tree in enumerate(given):
         for path, leaf in vv.entries({} if tree is None else tree):
@@ -94,4 +100,6 @@ def _fitting(name: str, attempt: Any) -> Any:
     try:
         return attempt()
     except SpaceError as error:
-        raise InputError(error.what, f"inputs of {name}", "declare what may arrive: source(tokens=...) or space=") from None
+        raise InputError(
+            error.what, f"inputs of {name}", "declare what may arrive: source(tokens=...) or space="
+        ) from None

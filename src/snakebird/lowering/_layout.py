@@ -60,23 +60,35 @@ class Layout:
         return None if found is None else (found[0], found[1].start + at)
 
 
-def arrange(machine: Machine, spaces: Spaces, splits: Mapping[str, Split], names: list[str]) -> Layout:
+def arrange(
+    machine: Machine, spaces: Spaces, splits: Mapping[str, Split], names: list[str]
+) -> Layout:
     """Stack the neurons `names` into kinds and their ports into blocks."""
     kinds = _kinds(machine, spaces, splits, names)
     place = {name: (k, at) for k, kind in enumerate(kinds) for at, name in enumerate(kind.names)}
     links = [path for path in spaces.links if path[0] in place and path[2] in place]
-    links += [link.path for link in machine.links if link.instant and link.to in place and link.source[0] in place]
+    links += [
+        link.path
+        for link in machine.links
+        if link.instant and link.to in place and link.source[0] in place
+    ]
     return Layout(kinds, _blocks(kinds, place, links), place)
 
 
-def _kinds(machine: Machine, spaces: Spaces, splits: Mapping[str, Split], names: list[str]) -> list[Kind]:
+def _kinds(
+    machine: Machine, spaces: Spaces, splits: Mapping[str, Split], names: list[str]
+) -> list[Kind]:
     levels = instant_levels(machine.neurons, machine.links)
     groups: dict[Any, list[Kind]] = {}
     for name in names:
         clip = name in spaces.clipped
         family = (levels[name], splits[name].signature, name if clip else None)
         members = groups.setdefault(family, [])
-        same = [k for k in members if k.inputs == spaces.inputs[name] and k.outputs == spaces.outputs[name]]
+        same = [
+            k
+            for k in members
+            if k.inputs == spaces.inputs[name] and k.outputs == spaces.outputs[name]
+        ]
         if same:
             same[0].names.append(name)
         else:
@@ -84,7 +96,12 @@ def _kinds(machine: Machine, spaces: Spaces, splits: Mapping[str, Split], names:
     merged = [
         kind
         for members in groups.values()
-        for kind in _merge(members, lambda kind, inputs: output_space(machine, kind.names[0], splits[kind.names[0]], inputs))
+        for kind in _merge(
+            members,
+            lambda kind, inputs: output_space(
+                machine, kind.names[0], splits[kind.names[0]], inputs
+            ),
+        )
     ]
     return sorted(merged, key=lambda kind: kind.level)
 
@@ -98,7 +115,9 @@ def _merge(kinds: list[Kind], outputs_for: Callable[[Kind, vv.Space], vv.Space])
                 continue
             inputs, outputs = kind.inputs | other.inputs, kind.outputs | other.outputs
             width, n, m = inputs.size + outputs.size, len(kind.names), len(other.names)
-            now = n * (kind.inputs.size + kind.outputs.size) + m * (other.inputs.size + other.outputs.size)
+            now = n * (kind.inputs.size + kind.outputs.size) + m * (
+                other.inputs.size + other.outputs.size
+            )
             if (n + m) * width <= PADDING * now + 64 and outputs_for(kind, inputs) <= outputs:
                 other.names += kind.names
                 other.inputs, other.outputs = inputs, outputs
@@ -108,7 +127,9 @@ def _merge(kinds: list[Kind], outputs_for: Callable[[Kind, vv.Space], vv.Space])
     return done
 
 
-def _blocks(kinds: list[Kind], place: Mapping[str, tuple[int, int]], links: list[vv.Path]) -> list[Block]:
+def _blocks(
+    kinds: list[Kind], place: Mapping[str, tuple[int, int]], links: list[vv.Path]
+) -> list[Block]:
     """Union-find over the ports of kinds along links; then rows, kind by kind."""
     parent: dict[Any, Any] = {}
 
@@ -117,15 +138,26 @@ def _blocks(kinds: list[Kind], place: Mapping[str, tuple[int, int]], links: list
             node = parent[node] = parent[parent[node]]
         return node
 
-    nodes = [(side, k, port) for k, kind in enumerate(kinds) for side in ("in", "out") for port in kind.ports(side)]
+    nodes = [
+        (side, k, port)
+        for k, kind in enumerate(kinds)
+        for side in ("in", "out")
+        for port in kind.ports(side)
+    ]
     spaces = {
-        (side, k, port): (kinds[k].inputs if side == "in" else kinds[k].outputs).sub((port,)) for side, k, port in nodes
+        (side, k, port): (kinds[k].inputs if side == "in" else kinds[k].outputs).sub((port,))
+        for side, k, port in nodes
     }
     for path in sorted(links):
         if len(path) != 4:
             continue
         a, b = ("in", place[path[0]][0], path[1]), ("out", place[path[2]][0], path[3])
-        if a in spaces and b in spaces and root(a) != root(b) and not spaces[root(a)].clash(spaces[root(b)]):
+        if (
+            a in spaces
+            and b in spaces
+            and root(a) != root(b)
+            and not spaces[root(a)].clash(spaces[root(b)])
+        ):
             joined = spaces[root(a)] | spaces[root(b)]
             parent[root(a)] = root(b)
             spaces[root(b)] = joined

@@ -12,6 +12,7 @@ from snakebird.lowering._parameters import restored, split
 from snakebird.lowering._plan import Plan
 from snakebird.machines import Machine
 
+
 def lower(
     machine: Machine,
     *,
@@ -41,7 +42,10 @@ def lower(
     weights = jnp.asarray([float(link.weight) for link in machine.links] or np.zeros(0), dtype)
     start = jnp.asarray(vv.flatten(machine.start, plan.start_space).data, dtype)
     numbers = tuple(
-        jax.tree.map(lambda *leaves: jnp.stack(leaves), *[split(machine.neurons[n], dtype).numbers for n in kind.names])
+        jax.tree.map(
+            lambda *leaves: jnp.stack(leaves),
+            *[split(machine.neurons[n], dtype).numbers for n in kind.names],
+        )
         for kind in plan.kinds
     )
     return Lowered(weights, start, numbers, plan)
@@ -60,7 +64,9 @@ def lift(low: Lowered) -> Machine:
     neurons = dict(machine.neurons)
     for kind, numbers in zip(plan.kinds, low.numbers, strict=True):
         for row, name in enumerate(kind.names):
-            neurons[name] = restored(neurons[name], jax.tree.map(lambda leaf: leaf[row], numbers), plan.dtype)
+            neurons[name] = restored(
+                neurons[name], jax.tree.map(lambda leaf: leaf[row], numbers), plan.dtype
+            )
     return machine.replace(links=links, neurons=neurons, start=_restored_start(low))
 
 
@@ -71,11 +77,22 @@ def _restored_start(low: Lowered) -> Any:
     if np.array_equal(old, new):
         return machine.start
     leaves = {path: new[space.slot(path)] for path in space.paths}
-    same = {path for path in space.paths if np.array_equal(old[space.slot(path)], new[space.slot(path)])}
+    same = {
+        path for path in space.paths if np.array_equal(old[space.slot(path)], new[space.slot(path)])
+    }
 
     def filled(node: Any, path: vv.Path) -> Any:
         if isinstance(node, dict):
-            return {key: filled(branch, path if key == vv.NUMBER else (*path, key)) for key, branch in node.items()}
-        return node if path in same else leaves[path].reshape(space.shape(path)) if space.shape(path) else leaves[path].item()
+            return {
+                key: filled(branch, path if key == vv.NUMBER else (*path, key))
+                for key, branch in node.items()
+            }
+        return (
+            node
+            if path in same
+            else leaves[path].reshape(space.shape(path))
+            if space.shape(path)
+            else leaves[path].item()
+        )
 
     return filled(machine.start, ())

@@ -72,7 +72,9 @@ class Lowered(eqx.Module):
         fed, count = encode(self.plan, inputs, ticks)
         return _run(self, fed, count, key, self.first_state if state is None else state, checkpoint)
 
-    def tick(self, state: State, inputs: Mapping[str, Any] | None = None, *, key: Any = None) -> tuple[State, Trace]:
+    def tick(
+        self, state: State, inputs: Mapping[str, Any] | None = None, *, key: Any = None
+    ) -> tuple[State, Trace]:
         """One two-stroke cycle: the next state, and a trace of length one. `inputs` hold one tick each."""
         one = {name: _one_tick(value) for name, value in (inputs or {}).items()}
         trace = self(one, 1, key=key, state=state)
@@ -89,7 +91,9 @@ class Lowered(eqx.Module):
             blocks[b] = flat.reshape(blocks[b].shape)
         if plan.matrix_row is not None:
             b, row, columns = plan.matrix_row
-            blocks[b] = blocks[b].at[row, columns[plan.matrix_slots]].set(weights[plan.ordinary_links])
+            blocks[b] = (
+                blocks[b].at[row, columns[plan.matrix_slots]].set(weights[plan.ordinary_links])
+            )
         return State(tuple(blocks), jnp.zeros((), int))
 
     def _free(self) -> tuple[jax.Array, jax.Array, tuple[dict[str, Any], ...]]:
@@ -105,17 +109,27 @@ class Lowered(eqx.Module):
 def _cut(data: jax.Array, free: np.ndarray) -> jax.Array:
     if free.all():
         return data
-    return jnp.where(free, data, jax.lax.stop_gradient(data)) if free.any() else jax.lax.stop_gradient(data)
+    return (
+        jnp.where(free, data, jax.lax.stop_gradient(data))
+        if free.any()
+        else jax.lax.stop_gradient(data)
+    )
 
 
 def _one_tick(value: Any) -> Any:
     if isinstance(value, vv.Flat):
         return vv.Flat(value.space, value.data[None])
-    return [value] if isinstance(value, (Mapping, int, float)) or value is None else jnp.asarray(value)[None]
+    return (
+        [value]
+        if isinstance(value, (Mapping, int, float)) or value is None
+        else jnp.asarray(value)[None]
+    )
 
 
 @eqx.filter_jit
-def _run(low: Lowered, fed: Fed, ticks: int, key: Any, state: State, checkpoint: bool | int) -> Trace:
+def _run(
+    low: Lowered, fed: Fed, ticks: int, key: Any, state: State, checkpoint: bool | int
+) -> Trace:
     prepared = _Prepared(low, key)
 
     def step(state: State, now: Fed) -> tuple[State, Emitted]:
@@ -125,9 +139,15 @@ def _run(low: Lowered, fed: Fed, ticks: int, key: Any, state: State, checkpoint:
     return Trace(out.data, out.overflow, last, low.plan)
 
 
-def _scan(step: Any, state: State, fed: Fed, ticks: int, checkpoint: bool | int) -> tuple[State, Emitted]:
+def _scan(
+    step: Any, state: State, fed: Fed, ticks: int, checkpoint: bool | int
+) -> tuple[State, Emitted]:
     """A scan over ticks; with checkpoints, a scan over chunks whose inside is computed again."""
-    chunk = (int(np.ceil(np.sqrt(ticks))) if checkpoint is True else int(checkpoint)) if checkpoint else 0
+    chunk = (
+        (int(np.ceil(np.sqrt(ticks))) if checkpoint is True else int(checkpoint))
+        if checkpoint
+        else 0
+    )
     if not 1 < chunk < ticks:
         return jax.lax.scan(step, state, fed, length=ticks)
     whole, rest = divmod(ticks, chunk)
@@ -136,7 +156,9 @@ def _scan(step: Any, state: State, fed: Fed, ticks: int, checkpoint: bool | int)
     state, out = jax.lax.scan(inside, state, head, length=whole)
     out = jax.tree.map(lambda x: x.reshape(whole * chunk, *x.shape[2:]), out)
     if rest:
-        state, tail = jax.lax.scan(step, state, jax.tree.map(lambda x: x[whole * chunk :], fed), length=rest)
+        state, tail = jax.lax.scan(
+            step, state, jax.tree.map(lambda x: x[whole * chunk :], fed), length=rest
+        )
         out = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), out, tail)
     return state, out
 
@@ -148,7 +170,9 @@ class _Prepared:
         self.plan, self.key = low.plan, key
         self.weights, _, self.numbers = low._free()
         self.fixed = None if self.plan.carried else self._products(self.plan.ordinary, self.weights)
-        self.instants = {level: self._products(d, self.weights) for level, d in self.plan.instant.items()}
+        self.instants = {
+            level: self._products(d, self.weights) for level, d in self.plan.instant.items()
+        }
         self.kinds = [_kind_function(self.plan, k) for k in range(len(self.plan.kinds))]
 
     def _products(self, down: Down, coefficients: jax.Array) -> dict[int, jax.Array]:
@@ -173,7 +197,9 @@ class _Prepared:
                 level = kind.level
                 if level in plan.instant:
                     fresh = _gather(plan, outputs)
-                    inputs = _down(plan, plan.instant[level], self.instants[level], self.weights, fresh, inputs)
+                    inputs = _down(
+                        plan, plan.instant[level], self.instants[level], self.weights, fresh, inputs
+                    )
             x = _read(plan, k, inputs)
             y, over = self.kinds[k](self.numbers[k], x, _keys(plan, k, key), fed.kinds.get(k))
             if active is not None and not plan.active[k].all():
@@ -205,8 +231,14 @@ def _down(
     for (source, target), scatter in down.scatters.items():
         block = plan.blocks[target]
         shape = (block.inputs, block.space.size)
-        before = found[target].reshape(-1) if target in found else jnp.zeros(shape[0] * shape[1], plan.dtype)
-        found[target] = scatter.add_to(before, coefficients, outputs[source].reshape(-1)).reshape(shape)
+        before = (
+            found[target].reshape(-1)
+            if target in found
+            else jnp.zeros(shape[0] * shape[1], plan.dtype)
+        )
+        found[target] = scatter.add_to(before, coefficients, outputs[source].reshape(-1)).reshape(
+            shape
+        )
     return found
 
 
@@ -253,7 +285,11 @@ def _keys(plan: Plan, k: int, key: Any) -> Any:
         return None
     if key is None:
         name = kind.names[0]
-        raise InputError(f"{name!r} draws at random and there is no key", f"neuron {name}", "give key=jax.random.key(0)")
+        raise InputError(
+            f"{name!r} draws at random and there is no key",
+            f"neuron {name}",
+            "give key=jax.random.key(0)",
+        )
     codes = np.array([zlib.crc32(name.encode()) & 0x7FFFFFFF for name in kind.names], np.uint32)
     return jax.vmap(lambda code: jax.random.fold_in(key, code))(codes)
 
@@ -276,7 +312,9 @@ def _kind_function(plan: Plan, k: int) -> Any:
         feeds = {"key": key}
         if message is not None:
             feeds |= {"message": vv.Flat(plan.message_spaces[k], message[0]), "present": message[1]}
-        result = vv.flatten(join(neuron, structure, numbers).apply(vv.Flat(kind.inputs, x), **feeds))
+        result = vv.flatten(
+            join(neuron, structure, numbers).apply(vv.Flat(kind.inputs, x), **feeds)
+        )
         kept = vv.restrict(result, kind.outputs).data.astype(plan.dtype)
         if not clipped:
             return kept, None

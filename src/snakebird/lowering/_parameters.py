@@ -30,7 +30,14 @@ def split(neuron: Neuron, dtype: Any) -> Split:
         if leaves:
             numbers[name] = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), arrays)
         structure[name] = rest
-        signature.append((name, _hashable(rest), jax.tree.structure(arrays), tuple(np.shape(leaf) for leaf in leaves)))
+        signature.append(
+            (
+                name,
+                _hashable(rest),
+                jax.tree.structure(arrays),
+                tuple(np.shape(leaf) for leaf in leaves),
+            )
+        )
     return Split(numbers, structure, tuple(signature))
 
 
@@ -62,7 +69,8 @@ def _frozen(leaf: Any) -> Any:
 def join(neuron: Neuron, structure: dict[str, Any], numbers: dict[str, Any]) -> Neuron:
     """The neuron with these numbers put back in."""
     whole = {
-        name: eqx.combine(numbers[name], rest) if name in numbers else rest for name, rest in structure.items()
+        name: eqx.combine(numbers[name], rest) if name in numbers else rest
+        for name, rest in structure.items()
     }
     return neuron.replace(**whole)
 
@@ -77,7 +85,9 @@ def restored(neuron: Neuron, numbers: dict[str, Any], dtype: Any) -> Neuron:
             continue
         if neuron.type.numeric(name):
             plain = vv.unflatten(value)
-            changed[name] = plain if isinstance(plain, dict) or np.shape(plain) else np.asarray(plain).item()
+            changed[name] = (
+                plain if isinstance(plain, dict) or np.shape(plain) else np.asarray(plain).item()
+            )
         else:
             changed[name] = eqx.combine(value, before.structure[name])
     return neuron.replace(**changed)

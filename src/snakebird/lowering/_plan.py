@@ -48,7 +48,13 @@ class Plan:
         ports = record_paths(machine, record)
         key = _signature(machine, splits, dtype, ports, record is None, grow, dense, constant)
         self.__dict__.update(_known.get(key, self).__dict__)
-        self.template, self.splits, self.dtype, self.dense, self.key = machine, splits, dtype, dense, key
+        self.template, self.splits, self.dtype, self.dense, self.key = (
+            machine,
+            splits,
+            dtype,
+            dense,
+            key,
+        )
         if key in _known:
             return
         self.carried = machine.matrix_from is not None and not constant
@@ -84,7 +90,9 @@ class Plan:
         feeders: dict[str, set[str]] = {name: set() for name in machine.neurons}
         for path in [*self.spaces.links, *(link.path for link in machine.links if link.instant)]:
             feeders[path[0]].add(path[2])
-        work = [path[0] for path in self.record] + ([machine.matrix_from[0]] if self.carried else [])  # type: ignore[index]
+        work = [path[0] for path in self.record] + (
+            [machine.matrix_from[0]] if self.carried else []
+        )  # type: ignore[index]
         alive: set[str] = set()
         while work:
             name = work.pop()
@@ -128,7 +136,9 @@ class Plan:
         if self.carried:
             entries = [(self.matrix_space.slot(path).start, path) for path in self.spaces.links]
         else:
-            entries = [(k, link.path) for k, link in enumerate(self.template.links) if not link.instant]
+            entries = [
+                (k, link.path) for k, link in enumerate(self.template.links) if not link.instant
+            ]
         return self._down(entries, None)
 
     @cached_property
@@ -157,11 +167,19 @@ class Plan:
                 for at, triple in self._by_number(k, path, to):
                     single.setdefault(at, []).append(triple)
         products = {
-            b: Product.plan(*map(list, zip(*found, strict=True)), self.blocks[b].inputs, self.blocks[b].outputs,  # type: ignore[arg-type]
-                            self.blocks[b].space.size, self.dense)
+            b: Product.plan(
+                *map(list, zip(*found, strict=True)),
+                self.blocks[b].inputs,
+                self.blocks[b].outputs,  # type: ignore[arg-type]
+                self.blocks[b].space.size,
+                self.dense,
+            )
             for b, found in regular.items()
         }
-        scatters = {at: Scatter(*(np.concatenate(c) for c in zip(*found, strict=True))) for at, found in single.items()}
+        scatters = {
+            at: Scatter(*(np.concatenate(c) for c in zip(*found, strict=True)))
+            for at, found in single.items()
+        }
         return Down(level, products, scatters)
 
     def _whole(self, path: vv.Path) -> bool:
@@ -181,7 +199,11 @@ class Plan:
             below = self.blocks[source[0]].space
             inside, outside = path[4:], () if len(path) > 3 else (port,)
             carried = self.spaces.outputs[path[2]].sub((port, *inside))
-            kept = [p for p in carried.paths if (*outside, *p) in accepted and accepted.shape((*outside, *p)) == carried.shape(p)]
+            kept = [
+                p
+                for p in carried.paths
+                if (*outside, *p) in accepted and accepted.shape((*outside, *p)) == carried.shape(p)
+            ]
             for p in kept:
                 a, b = below.slot((*inside, *p)), target_space.slot((*outside, *p))
                 reads = np.arange(a.start, a.stop) + source[1] * below.size
@@ -209,14 +231,20 @@ class Plan:
         machine = self.template
         linked = {link.to for link in machine.links if link.instant or not self.carried}
         return [
-            np.array([name in linked or machine.neurons[name].type.always_active for name in kind.names])
+            np.array(
+                [name in linked or machine.neurons[name].type.always_active for name in kind.names]
+            )
             for kind in self.kinds
         ]
 
     @cached_property
     def kept(self) -> frozenset[tuple[str, int]]:
         """The sides of kinds that a run keeps: `("out", kind)` and `("in", kind)`."""
-        kinds = range(len(self.kinds)) if self.record is None else {self.layout.place[p[0]][0] for p in self.record}
+        kinds = (
+            range(len(self.kinds))
+            if self.record is None
+            else {self.layout.place[p[0]][0] for p in self.record}
+        )
         sides = ("out",) if self.by_default and self.record is not None else ("in", "out")
         return frozenset((side, k) for k in kinds for side in sides)
 
@@ -235,7 +263,11 @@ class Plan:
     def message_spaces(self) -> dict[int, vv.Space]:
         """For each kind that takes messages, what may arrive."""
         first = {k: self.template.neurons[kind.names[0]] for k, kind in enumerate(self.kinds)}
-        return {k: message_space(neuron.parameters) for k, neuron in first.items() if neuron.type.external}
+        return {
+            k: message_space(neuron.parameters)
+            for k, neuron in first.items()
+            if neuron.type.external
+        }
 
     @cached_property
     def start_map(self) -> list[tuple[int, np.ndarray, np.ndarray]]:
@@ -248,7 +280,10 @@ class Plan:
                 a, b = self.start_space.slot(path), space.slot(path[2:])
                 pair = np.arange(a.start, a.stop), np.arange(b.start, b.stop) + at[1] * space.size
                 found.setdefault(at[0], []).append(pair)
-        return [(b, *(np.concatenate(c) for c in zip(*pairs, strict=True))) for b, pairs in found.items()]
+        return [
+            (b, *(np.concatenate(c) for c in zip(*pairs, strict=True)))
+            for b, pairs in found.items()
+        ]
 
     @cached_property
     def free_weights(self) -> np.ndarray:
@@ -275,7 +310,15 @@ def _signature(machine: Machine, splits: Mapping[str, Split], *options: Any) -> 
     links = tuple((link.place, link.trainable) for link in machine.links)
     start = vv.Space.of(machine.start)
     settings = tuple(_plain(option) for option in options)
-    return neurons, links, start, machine.matrix_from, tuple(sorted(machine.free_start)), machine.name, settings
+    return (
+        neurons,
+        links,
+        start,
+        machine.matrix_from,
+        tuple(sorted(machine.free_start)),
+        machine.name,
+        settings,
+    )
 
 
 def _plain(option: Any) -> Any:
@@ -286,7 +329,9 @@ def _plain(option: Any) -> Any:
 
 def default_record(machine: Machine) -> tuple[vv.Path, ...] | None:
     """What a run keeps unless told otherwise: the `output` neurons, or everything where there is none."""
-    found = tuple((name,) for name, neuron in machine.neurons.items() if neuron.type.name == "output")
+    found = tuple(
+        (name,) for name, neuron in machine.neurons.items() if neuron.type.name == "output"
+    )
     return found or None
 
 
@@ -296,9 +341,16 @@ def record_paths(machine: Machine, record: Any) -> tuple[vv.Path, ...] | None:
         return default_record(machine)
     if record == "all":
         return None
-    ports = [record] if isinstance(record, str) or (record and isinstance(record[0], str) and isinstance(record, tuple)) else list(record)
+    ports = (
+        [record]
+        if isinstance(record, str)
+        or (record and isinstance(record[0], str) and isinstance(record, tuple))
+        else list(record)
+    )
     paths = tuple(as_path(port, machine.neurons) for port in ports)
     for path in paths:
         if path[0] not in machine.neurons:
-            raise UnknownNameError(f"no neuron is named {path[0]!r}", "record", suggest(path[0], machine.neurons))
+            raise UnknownNameError(
+                f"no neuron is named {path[0]!r}", "record", suggest(path[0], machine.neurons)
+            )
     return paths

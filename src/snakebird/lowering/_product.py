@@ -29,7 +29,14 @@ class Product:
 
     @classmethod
     def plan(
-        cls, pick: list[int], rows: list[int], columns: list[int], n_in: int, n_out: int, width: int, dense: bool | None
+        cls,
+        pick: list[int],
+        rows: list[int],
+        columns: list[int],
+        n_in: int,
+        n_out: int,
+        width: int,
+        dense: bool | None,
     ) -> "Product":
         """Choose by density which form is cheaper; `dense` overrides the choice."""
         order = np.argsort(np.asarray(rows, int), kind="stable")
@@ -55,7 +62,9 @@ class Product:
             return prepared @ outputs
         gathered = outputs.at[self.columns].get(mode="promise_in_bounds")
         zeros = jnp.zeros((self.n_in, outputs.shape[-1]), outputs.dtype)
-        return zeros.at[self.rows].add(prepared[:, None] * gathered, mode="promise_in_bounds", indices_are_sorted=True)
+        return zeros.at[self.rows].add(
+            prepared[:, None] * gathered, mode="promise_in_bounds", indices_are_sorted=True
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +77,7 @@ class Scatter:
 
     def add_to(self, inputs: jax.Array, coefficients: jax.Array, outputs: jax.Array) -> jax.Array:
         """Flat inputs with the contributions added."""
-        terms = coefficients.at[self.pick].get(mode="promise_in_bounds") * outputs.at[self.source].get(
-            mode="promise_in_bounds"
-        )
+        terms = coefficients.at[self.pick].get(mode="promise_in_bounds") * outputs.at[
+            self.source
+        ].get(mode="promise_in_bounds")
         return inputs.at[self.target].add(terms, mode="promise_in_bounds")
-

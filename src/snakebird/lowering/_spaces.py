@@ -55,7 +55,11 @@ def _evaluate(kind: Any, split: Split, inputs: vv.Space, messages: vv.Space) -> 
 
         def call(data: Any, message: Any, numbers: Any) -> vv.Flat:
             whole = join(neuron, split.structure, numbers)
-            feeds = {"key": jax.random.key(0), "message": vv.Flat(messages, message), "present": jnp.asarray(True)}
+            feeds = {
+                "key": jax.random.key(0),
+                "message": vv.Flat(messages, message),
+                "present": jnp.asarray(True),
+            }
             return vv.flatten(whole.apply(vv.Flat(inputs, data), **feeds))
 
         shapes = (jnp.zeros(inputs.size), jnp.zeros(messages.size), split.numbers)
@@ -73,7 +77,7 @@ def infer(machine: Machine, splits: Mapping[str, Split], grow: Any = None) -> Sp
     """
     outputs = {name: vv.space_of(vv.get(machine.first_outputs, name)) for name in machine.neurons}
     reserved = set()
-    for port, room in (grow.items() if isinstance(grow, Mapping) else ()):
+    for port, room in grow.items() if isinstance(grow, Mapping) else ():
         path = as_path(port, machine.neurons)
         outputs[path[0]] |= as_space(room).under(path[1:])
         reserved.add(path[0])
@@ -86,11 +90,19 @@ def as_space(room: Any) -> vv.Space:
     """A space from a `Space`, a list of paths, or a tree."""
     if isinstance(room, vv.Space):
         return room
-    return vv.Space.of(room) if isinstance(room, Mapping) else vv.Space(tuple(path) for path in room)
+    return (
+        vv.Space.of(room) if isinstance(room, Mapping) else vv.Space(tuple(path) for path in room)
+    )
 
 
 class _Inference:
-    def __init__(self, machine: Machine, splits: Mapping[str, Split], outputs: dict[str, vv.Space], reserved: set[str]):
+    def __init__(
+        self,
+        machine: Machine,
+        splits: Mapping[str, Split],
+        outputs: dict[str, vv.Space],
+        reserved: set[str],
+    ):
         self.machine, self.splits, self.outputs, self.reserved = machine, splits, outputs, reserved
         self.inputs = dict.fromkeys(machine.neurons, vv.Space())
         self.clipped: set[str] = set()
@@ -136,7 +148,11 @@ class _Inference:
         rounds = 0
         while work:
             batch, work = list(dict.fromkeys(work)), deque()
-            grown = [name for name in batch if self._update(name, stop=limit is not None and rounds >= limit)]
+            grown = [
+                name
+                for name in batch
+                if self._update(name, stop=limit is not None and rounds >= limit)
+            ]
             for name in grown:
                 work.extend(self.readers[name])
                 if self.machine.matrix_from is not None and name == self.machine.matrix_from[0]:

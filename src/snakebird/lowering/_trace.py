@@ -36,7 +36,12 @@ class Trace(eqx.Module):
     def ports(self) -> list[str]:
         """The recorded outputs."""
         kinds = [self.plan.kinds[k] for side, k in self.data if side == "out"]
-        return sorted(vv.show_path((name, port)) for kind in kinds for name in kind.names for port in kind.ports("out"))
+        return sorted(
+            vv.show_path((name, port))
+            for kind in kinds
+            for name in kind.names
+            for port in kind.ports("out")
+        )
 
     def __getitem__(self, port: str | vv.Path) -> vv.Flat:
         return self._stream("out", port)
@@ -83,7 +88,10 @@ class Trace(eqx.Module):
             values = np.asarray(self.data[side, k])
             for row, name in enumerate(self.plan.kinds[k].names):
                 sides[side][name] = (self._flat(side, k, row).space, values[:, row])
-        return [Tick(*({n: s.unflatten(v[t]) for n, (s, v) in sides[w].items()} for w in ("in", "out"))) for t in range(len(self))]
+        return [
+            Tick(*({n: s.unflatten(v[t]) for n, (s, v) in sides[w].items()} for w in ("in", "out")))
+            for t in range(len(self))
+        ]
 
 
 def outputs_of(plan: "Plan", blocks: tuple[jax.Array, ...]) -> Any:
@@ -99,5 +107,3 @@ def outputs_of(plan: "Plan", blocks: tuple[jax.Array, ...]) -> Any:
                 tree = space.unflatten(arrays[b][rows.start + row][columns])
                 found.update({(name, port, *path): leaf for path, leaf in vv.entries(tree)})
     return vv.grow(found)
-
-

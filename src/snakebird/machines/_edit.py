@@ -31,7 +31,9 @@ def clone_update(matrix: Any, names: Mapping[str, str]) -> Any:
     return vv.grow(copied)
 
 
-def clone(machine: Machine, names: Mapping[str, str], *, state: bool = True, fade: float = 1.0) -> Machine:
+def clone(
+    machine: Machine, names: Mapping[str, str], *, state: bool = True, fade: float = 1.0
+) -> Machine:
     """The machine with a copy of some neurons (old -> new); with `state`, their start values too.
 
     The copies receive what the originals receive and reach nobody: link their outputs on.
@@ -39,7 +41,9 @@ def clone(machine: Machine, names: Mapping[str, str], *, state: bool = True, fad
     """
     taken = [new for new in names.values() if new in machine.neurons]
     if taken:
-        raise MachineError(f"a neuron named {taken[0]!r} stands already", "clone", "give the copy another name")
+        raise MachineError(
+            f"a neuron named {taken[0]!r} stands already", "clone", "give the copy another name"
+        )
     links = [
         replace(
             link,
@@ -50,12 +54,15 @@ def clone(machine: Machine, names: Mapping[str, str], *, state: bool = True, fad
         for link in machine.links
         if link.to in names
     ]
-    start = {new: machine.start[old] for old, new in names.items() if state and old in machine.start}
+    start = {
+        new: machine.start[old] for old, new in names.items() if state and old in machine.start
+    }
     return machine.replace(
         neurons={**machine.neurons, **{new: machine.neurons[old] for old, new in names.items()}},
         links=[*machine.links, *links],
         start={**machine.start, **start},
-        free_start=machine.free_start | {(names[p[0]], *p[1:]) for p in machine.free_start if p[0] in names},
+        free_start=machine.free_start
+        | {(names[p[0]], *p[1:]) for p in machine.free_start if p[0] in names},
     )
 
 
@@ -76,7 +83,8 @@ def insert(
     """
     to, port = as_path(before, machine.neurons)
     moved = [
-        replace(link, to=name, input="x") if (link.to, link.input) == (to, port) else link for link in machine.links
+        replace(link, to=name, input="x") if (link.to, link.input) == (to, port) else link
+        for link in machine.links
     ]
     added = [Link(to, port, (name, "result"), 1 - share, instant=instant)]
     if side is not None:

@@ -36,7 +36,9 @@ def down(matrix: Any, outputs: Any, only: str | None = None) -> dict[str, Any]:
     {'n': {'x': {'k': 8}}}
     """
     return {
-        to: {port: _row(row, outputs, (to, port)) for port, row in rows.items() if port != vv.NUMBER}
+        to: {
+            port: _row(row, outputs, (to, port)) for port, row in rows.items() if port != vv.NUMBER
+        }
         for to, rows in matrix.items()
         if isinstance(rows, Mapping) and only in (None, to)
     }
@@ -44,7 +46,10 @@ def down(matrix: Any, outputs: Any, only: str | None = None) -> dict[str, Any]:
 
 def _row(row: Any, outputs: Any, at: vv.Path) -> Any:
     """One row applied; streams of another shape than the first count as zero, with a warning."""
-    terms = [(path, weight, vv.get(outputs, *path)) for path, weight in sorted(vv.entries(row), key=lambda e: e[0])]
+    terms = [
+        (path, weight, vv.get(outputs, *path))
+        for path, weight in sorted(vv.entries(row), key=lambda e: e[0])
+    ]
     try:
         return vv.lin_comb([weight for _, weight, _ in terms], [part for _, _, part in terms])
     except SpaceError:
@@ -78,7 +83,10 @@ def tick(machine: Machine, outputs: Any, *, messages: Any = None, key: Any = Non
             fed = _feeds(neuron, name, messages or {}, key)
             fresh[name] = vv.unflatten(neuron.apply(inputs.get(name, {}), **fed))
     ordered = [name for name in machine.neurons if name in fresh]
-    return Tick({name: inputs[name] for name in ordered if name in inputs}, {name: fresh[name] for name in ordered})
+    return Tick(
+        {name: inputs[name] for name in ordered if name in inputs},
+        {name: fresh[name] for name in ordered},
+    )
 
 
 def _down_stroke(machine: Machine, outputs: Any) -> tuple[dict[str, Any], frozenset[str]]:
@@ -89,7 +97,9 @@ def _down_stroke(machine: Machine, outputs: Any) -> tuple[dict[str, Any], frozen
     matrix = matrix if isinstance(matrix, Mapping) else {}
     rows = {name: rows for name, rows in matrix.items() if name in machine.neurons}
     instant = {link.to for link in machine.links if link.instant}
-    return down(rows, outputs), instant | {n for n, r in rows.items() if any(True for _ in vv.entries(r))}
+    return down(rows, outputs), instant | {
+        n for n, r in rows.items() if any(True for _ in vv.entries(r))
+    }
 
 
 def neuron_key(key: Any, name: str) -> Any:
@@ -105,6 +115,10 @@ def _feeds(neuron: Neuron, name: str, messages: Mapping[str, Any], key: Any) -> 
         fed |= {"message": {} if message is None else message, "present": message is not None}
     if "key" in feeds:
         if key is None:
-            raise InputError(f"{name!r} draws at random and there is no key", f"neuron {name}", "give key=jax.random.key(0)")
+            raise InputError(
+                f"{name!r} draws at random and there is no key",
+                f"neuron {name}",
+                "give key=jax.random.key(0)",
+            )
         fed["key"] = neuron_key(key, name)
     return fed

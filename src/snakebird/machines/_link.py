@@ -9,7 +9,9 @@ from typing import Any
 from snakebird import vvalues as vv
 from snakebird.errors import MachineError, UnknownNameError, suggest
 
-_LINK = re.compile(r"^\s*(?P<to>.+?)\s*<-\s*(?:(?P<weight>[-+]?[\d.][\deE+./-]*)\s*\*\s*)?(?P<source>.+?)\s*$")
+_LINK = re.compile(
+    r"^\s*(?P<to>.+?)\s*<-\s*(?:(?P<weight>[-+]?[\d.][\deE+./-]*)\s*\*\s*)?(?P<source>.+?)\s*$"
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,9 @@ class Link:
     def __str__(self) -> str:
         weight = "" if vv.is_exact(self.weight) and self.weight == 1 else f"{self.weight} * "
         marks = (" (instant)" if self.instant else "") + ("" if self.trainable else " (fixed)")
-        return f"{vv.show_path((self.to, self.input))} <- {weight}{vv.show_path(self.source)}{marks}"
+        return (
+            f"{vv.show_path((self.to, self.input))} <- {weight}{vv.show_path(self.source)}{marks}"
+        )
 
 
 def as_link(given: Any, neurons: Container[str]) -> Link:
@@ -58,7 +62,9 @@ def as_link(given: Any, neurons: Container[str]) -> Link:
     if isinstance(given, str):
         match = _LINK.match(given)
         if match is None:
-            raise MachineError(f"cannot read the link {given!r}", hint='write "to.input <- 0.5 * from.output"')
+            raise MachineError(
+                f"cannot read the link {given!r}", hint='write "to.input <- 0.5 * from.output"'
+            )
         given = (match["to"], match["source"], _weight(match["weight"]))
     to, source, weight = (*given, 1) if len(given) == 2 else given
     target, origin = as_path(to, neurons), as_path(source, neurons)
@@ -74,7 +80,13 @@ def _weight(text: str | None) -> Any:
     if text is None:
         return 1
     exact = Fraction(text)
-    return exact.numerator if exact.denominator == 1 and "." not in text else exact if "/" in text else float(text)
+    return (
+        exact.numerator
+        if exact.denominator == 1 and "." not in text
+        else exact
+        if "/" in text
+        else float(text)
+    )
 
 
 def as_path(end: str | vv.Path, neurons: Container[str]) -> vv.Path:
@@ -84,10 +96,14 @@ def as_path(end: str | vv.Path, neurons: Container[str]) -> vv.Path:
     parts = end.split(".")
     splits = [k for k in range(1, len(parts) + 1) if ".".join(parts[:k]) in neurons]
     if len(splits) > 1:
-        raise MachineError(f"{end!r} can be read in {len(splits)} ways", hint="write it as a tuple of strings")
+        raise MachineError(
+            f"{end!r} can be read in {len(splits)} ways", hint="write it as a tuple of strings"
+        )
     if not splits:
         known = neurons if isinstance(neurons, (dict, set, frozenset, tuple, list)) else ()
-        raise UnknownNameError(f"no neuron is named {parts[0]!r}", f"link end {end!r}", suggest(parts[0], known))
+        raise UnknownNameError(
+            f"no neuron is named {parts[0]!r}", f"link end {end!r}", suggest(parts[0], known)
+        )
     return (".".join(parts[: splits[0]]), *parts[splits[0] :])
 
 
@@ -99,6 +115,8 @@ def merge(links: list[Link]) -> tuple[Link, ...]:
         found[link.place] = (
             link
             if old is None
-            else replace(old, weight=old.weight + link.weight, trainable=old.trainable or link.trainable)
+            else replace(
+                old, weight=old.weight + link.weight, trainable=old.trainable or link.trainable
+            )
         )
     return tuple(found[place] for place in sorted(found))

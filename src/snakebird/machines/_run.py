@@ -67,12 +67,19 @@ def run(
     """
     messages = Messages(machine, inputs)
     if ticks is None and messages.length is None:
-        raise InputError("nothing says how long to run", "run", "give ticks=, or inputs of some length")
+        raise InputError(
+            "nothing says how long to run", "run", "give ticks=, or inputs of some length"
+        )
     count = ticks if ticks is not None else max(messages.length - first_tick, 0)
     state = first = machine.first_outputs if outputs is None else outputs
     done = []
     for t in range(first_tick, first_tick + count):
-        now = tick(machine, state, messages=messages.at(t), key=None if key is None else jax.random.fold_in(key, t))
+        now = tick(
+            machine,
+            state,
+            messages=messages.at(t),
+            key=None if key is None else jax.random.fold_in(key, t),
+        )
         done.append(now)
         state = now.outputs
     return Run(machine, first, tuple(done))

@@ -17,7 +17,9 @@ def validate(machine: "Machine") -> None:
     """Raise at the first thing that does not fit together."""
     for name in machine.neurons:
         if not isinstance(name, str) or name in ("", vv.NUMBER):
-            raise MachineError(f"{name!r} cannot name a neuron", hint="use any other string that is not empty")
+            raise MachineError(
+                f"{name!r} cannot name a neuron", hint="use any other string that is not empty"
+            )
     for link in machine.links:
         _check_link(machine, link)
     vv.check(machine.start)
@@ -41,33 +43,45 @@ def validate(machine: "Machine") -> None:
 def _check_link(machine: "Machine", link: Link) -> None:
     where = f"link {link}"
     if link.to not in machine.neurons:
-        raise UnknownNameError(f"no neuron is named {link.to!r}", where, suggest(link.to, machine.neurons))
+        raise UnknownNameError(
+            f"no neuron is named {link.to!r}", where, suggest(link.to, machine.neurons)
+        )
     kind = machine.neurons[link.to].type
     if link.input not in kind.inputs and not kind.variadic:
         raise UnknownNameError(
-            f"{kind.name} has no input {link.input!r}", where, _ports_hint(link.input, kind.inputs, "takes no input")
+            f"{kind.name} has no input {link.input!r}",
+            where,
+            _ports_hint(link.input, kind.inputs, "takes no input"),
         )
     if kind.variadic and (link.input in kind.defaults or link.input in kind.feeds):
         raise MachineError(
-            f"{link.input!r} is a parameter of {kind.name}, no input of it can be named so", where, "rename the input"
+            f"{link.input!r} is a parameter of {kind.name}, no input of it can be named so",
+            where,
+            "rename the input",
         )
     if not link.source:
         raise MachineError("a link has an empty source", where, "name the neuron it comes from")
     _check_output(machine, link.source, where)
     if vv.shape_of(link.weight):
-        raise MachineError(f"a weight has the shape {list(vv.shape_of(link.weight))}", where, "weights are numbers")
+        raise MachineError(
+            f"a weight has the shape {list(vv.shape_of(link.weight))}", where, "weights are numbers"
+        )
     _check_finite(link.weight, where)
 
 
 def _check_output(machine: "Machine", path: vv.Path, where: str) -> None:
     if not path or path[0] not in machine.neurons:
         name = path[0] if path else ""
-        raise UnknownNameError(f"no neuron is named {name!r}", where, suggest(name, machine.neurons))
+        raise UnknownNameError(
+            f"no neuron is named {name!r}", where, suggest(name, machine.neurons)
+        )
     outputs = machine.neurons[path[0]].type.outputs
     if len(path) > 1 and outputs is not None and path[1] not in outputs:
         kind = machine.neurons[path[0]].type.name
         raise UnknownNameError(
-            f"{kind} has no output {path[1]!r}", where, _ports_hint(path[1], outputs, "gives no output")
+            f"{kind} has no output {path[1]!r}",
+            where,
+            _ports_hint(path[1], outputs, "gives no output"),
         )
 
 
