@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from snakebird.errors import SpaceError
-from snakebird.vvalues._flat import Flat, flatten, space_of, unflatten
+from snakebird.vvalues._flat import Flat, flatten, flatten_all, unflatten
 from snakebird.vvalues._forms import apply_form
 from snakebird.vvalues._slots import rearrange
 from snakebird.vvalues._space import Space
@@ -70,7 +70,7 @@ def lin_comb(coefficients: Iterable[VValue], values: Iterable[VValue]) -> VValue
     """
     factors, values = [number(c) for c in coefficients], list(values)
     if _any_flat(values):
-        flats = [flatten(v) for v in values]
+        flats = flatten_all(*values)
         space = reduce(Space.__or__, [f.space for f in flats])
         return Flat(space, sum(_times(c, flatten(f, space).data) for c, f in zip(factors, flats, strict=True)))  # type: ignore[arg-type]
     out: dict[Path, Leaf] = {}
@@ -228,8 +228,9 @@ def map_numbers(function: Callable[[Any], Any], value: VValue) -> VValue:
 def combine(function: Callable[[Any, Any], Any], left: VValue, right: VValue) -> VValue:
     """Apply a function with `function(0, 0) == 0` to the two numbers at every path."""
     if _any_flat((left, right)):
-        space = space_of(left) | space_of(right)
-        return Flat(space, function(flatten(left, space).data, flatten(right, space).data))
+        flats = flatten_all(left, right)
+        space = flats[0].space | flats[1].space
+        return Flat(space, function(*(flatten(flat, space).data for flat in flats)))
     u, v = dict(entries(left)), dict(entries(right))
     return grow({path: function(u.get(path, 0), v.get(path, 0)) for path in u | v})
 

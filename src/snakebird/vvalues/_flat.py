@@ -12,7 +12,7 @@ import numpy as np
 from snakebird.errors import ValueFormatError
 from snakebird.vvalues._slots import place
 from snakebird.vvalues._space import Space
-from snakebird.vvalues._tree import NUMBER, Path, is_leaf, shape_of, show_path
+from snakebird.vvalues._tree import NUMBER, Path, is_exact, is_leaf, shape_of, show_path
 
 
 class Flat(eqx.Module):
@@ -42,6 +42,25 @@ def flatten(value: Any, space: Space | None = None) -> Flat:
     if space is None or space == value.space:
         return value
     return Flat(space, place(value.data, value.space.inclusion(space), space.size))
+
+
+def flatten_all(*values: Any) -> list[Flat]:
+    """Several values as `Flat`, each in its own space; plain numbers take the dtype of the arrays."""
+    flats = [flatten(value) for value in values]
+    arrays = [_holds_arrays(value) for value in values]
+    if all(arrays) or not any(arrays):
+        return flats
+    dtype = jnp.result_type(*(f.data.dtype for f, own in zip(flats, arrays, strict=True) if own))
+    return [
+        f if own else Flat(f.space, f.data.astype(dtype))
+        for f, own in zip(flats, arrays, strict=True)
+    ]
+
+
+def _holds_arrays(value: Any) -> bool:
+    if isinstance(value, Flat):
+        return True
+    return any(not is_exact(piece) for piece in _collect(value).values())
 
 
 def unflatten(value: Any) -> Any:
