@@ -97,9 +97,8 @@ def _down_stroke(machine: Machine, outputs: Any) -> tuple[dict[str, Any], frozen
     matrix = matrix if isinstance(matrix, Mapping) else {}
     rows = {name: rows for name, rows in matrix.items() if name in machine.neurons}
     instant = {link.to for link in machine.links if link.instant}
-    return down(rows, outputs), instant | {
-        n for n, r in rows.items() if any(True for _ in vv.entries(r))
-    }
+    fed = {name for name, row in rows.items() if any(True for _ in vv.entries(row))}
+    return down(rows, outputs), frozenset(instant | fed)
 
 
 def neuron_key(key: Any, name: str) -> Any:
