@@ -2,5 +2,6 @@
 
 from snakebird.lowering._lower import lift as lift, lower as lower
 from snakebird.lowering._lowered import Lowered as Lowered, State as State
+from snakebird.lowering._resume import Room as Room, state_of as state_of
 from snakebird.lowering._spaces import Spaces as Spaces, infer as infer
 from snakebird.lowering._trace import Trace as Trace, outputs_of as outputs_of

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from snakebird import vvalues as vv
 from snakebird.errors import GrowthError
 from snakebird.lowering._parameters import Split, join
+from snakebird.lowering._resume import Room
 from snakebird.machines import Machine, as_path
 from snakebird.neurons import message_space
 
@@ -72,8 +73,8 @@ def infer(machine: Machine, splits: Mapping[str, Split], grow: Any = None) -> Sp
     """The spaces of all streams of a machine.
 
     `grow` reserves room for streams that would grow for ever: a number of ticks, or a mapping
-    from outputs to the spaces (or paths, or trees) to reserve. Raises `GrowthError` where a
-    stream keeps growing and no room is given.
+    from outputs to the spaces (or paths, or trees) to reserve, or a `Room`. Raises `GrowthError`
+    where a stream keeps growing and no room is given.
     """
     outputs = {name: vv.space_of(vv.get(machine.first_outputs, name)) for name in machine.neurons}
     reserved = set()
@@ -81,8 +82,11 @@ def infer(machine: Machine, splits: Mapping[str, Split], grow: Any = None) -> Sp
         path = as_path(port, machine.neurons)
         outputs[path[0]] |= as_space(room).under(path[1:])
         reserved.add(path[0])
+    for name in machine.neurons if isinstance(grow, Room) else ():
+        outputs[name] |= grow.space.sub((name,))
     work = _Inference(machine, splits, outputs, reserved)
-    work.run(grow + len(machine.neurons) if isinstance(grow, int) else None)
+    ticks = grow.ticks if isinstance(grow, Room) else grow if isinstance(grow, int) else None
+    work.run(None if ticks is None else ticks + len(machine.neurons))
     return Spaces(work.inputs, work.outputs, tuple(work.links), frozenset(work.clipped))
 
 
@@ -151,7 +155,7 @@ class _Inference:
             grown = [
                 name
                 for name in batch
-                if self._update(name, stop=limit is not None and rounds >= limit)
+                if self._update(name, limit is not None, limit is not None and rounds >= limit)
             ]
             for name in grown:
                 work.extend(self.readers[name])
@@ -159,7 +163,7 @@ class _Inference:
                     work.extend(self._read_matrix())
             rounds += 1
 
-    def _update(self, name: str, stop: bool) -> bool:
+    def _update(self, name: str, limited: bool, stop: bool) -> bool:
         """Refresh one neuron's spaces; whether its outputs grew."""
         for path in sorted(self.rows[name]):
             part = self.outputs[path[2]].sub(path[3:]).under((path[1],))
@@ -171,7 +175,7 @@ class _Inference:
             self.clipped.add(name)
             return False
         grown = self.outputs[name] | found
-        if grown.size > MAX_SIZE or max(map(len, grown.paths)) > MAX_DEPTH:
+        if grown.size > MAX_SIZE or (not limited and max(map(len, grown.paths)) > MAX_DEPTH):
             raise _endless(name, grown)
         self.outputs[name] = grown
         return True
