@@ -1,7 +1,7 @@
 """From spaces to arrays: kinds of neurons stacked, ports gathered into blocks of one width.
 
 A *kind* is a set of neurons that run as one stacked call: same type, same structure of
-parameters, same spaces, same instant level. A *block* is a set of ports that links connect; its
+parameters, same spaces, same stage and instant level. A *block* is a set of ports that links connect; its
 streams are the rows of one array, as wide as the union of their spaces. The down movement maps
 rows of outputs to rows of inputs, block by block.
 """
@@ -16,6 +16,7 @@ from snakebird import vvalues as vv
 from snakebird.lowering._parameters import Split
 from snakebird.lowering._spaces import Spaces, output_space
 from snakebird.machines import Machine, instant_levels
+from snakebird.neurons import FUNCTION
 
 PADDING = 1.6
 """Two kinds become one if the padded arrays hold at most this many times as many numbers."""
@@ -26,6 +27,7 @@ class Kind:
     """Neurons that run as one stacked call; `rows[(side, port)]` is where their streams stand."""
 
     names: list[str]
+    stage: int
     level: int
     inputs: vv.Space
     outputs: vv.Space
@@ -38,11 +40,23 @@ class Kind:
 
 @dataclass
 class Block:
-    """Ports connected by links: `space` is their common space, `inputs`/`outputs` count the rows."""
+    """Ports connected by links: `space` is their common space; `inputs`, `outputs` count rows."""
 
     space: vv.Space
     inputs: int = 0
     outputs: int = 0
+    stages: dict[tuple[str, int], slice] = field(default_factory=dict)
+
+    def rows(self, side: str, stage: int) -> slice:
+        """The rows of one stage: one run, since kinds are in order of stage."""
+        return self.stages.get((side, stage), slice(0, 0))
+
+    def before(self, stage: int) -> int:
+        """How many rows of outputs belong to earlier stages."""
+        return max(
+            (rows.stop for (side, s), rows in self.stages.items() if side == "out" and s < stage),
+            default=0,
+        )
 
 
 @dataclass
@@ -61,10 +75,10 @@ class Layout:
 
 
 def arrange(
-    machine: Machine, spaces: Spaces, splits: Mapping[str, Split], names: list[str]
+    machine: Machine, spaces: Spaces, splits: Mapping[str, Split], stages: Mapping[str, int]
 ) -> Layout:
-    """Stack the neurons `names` into kinds and their ports into blocks."""
-    kinds = _kinds(machine, spaces, splits, names)
+    """Stack the neurons that have a stage into kinds, and their ports into blocks."""
+    kinds = _kinds(machine, spaces, splits, stages)
     place = {name: (k, at) for k, kind in enumerate(kinds) for at, name in enumerate(kind.names)}
     links = [path for path in spaces.links if path[0] in place and path[2] in place]
     links += [
@@ -76,13 +90,13 @@ def arrange(
 
 
 def _kinds(
-    machine: Machine, spaces: Spaces, splits: Mapping[str, Split], names: list[str]
+    machine: Machine, spaces: Spaces, splits: Mapping[str, Split], stages: Mapping[str, int]
 ) -> list[Kind]:
     levels = instant_levels(machine.neurons, machine.links)
     groups: dict[Any, list[Kind]] = {}
-    for name in names:
+    for name in stages:
         clip = name in spaces.clipped
-        family = (levels[name], splits[name].signature, name if clip else None)
+        family = (stages[name], levels[name], splits[name].signature, name if clip else None)
         members = groups.setdefault(family, [])
         same = [
             k
@@ -92,7 +106,9 @@ def _kinds(
         if same:
             same[0].names.append(name)
         else:
-            members.append(Kind([name], levels[name], spaces.inputs[name], spaces.outputs[name]))
+            members.append(
+                Kind([name], stages[name], levels[name], spaces.inputs[name], spaces.outputs[name])
+            )
     merged = [
         kind
         for members in groups.values()
@@ -103,7 +119,7 @@ def _kinds(
             ),
         )
     ]
-    return sorted(merged, key=lambda kind: kind.level)
+    return sorted(merged, key=lambda kind: (kind.stage, kind.level))
 
 
 def _merge(kinds: list[Kind], outputs_for: Callable[[Kind, vv.Space], vv.Space]) -> list[Kind]:
@@ -111,7 +127,7 @@ def _merge(kinds: list[Kind], outputs_for: Callable[[Kind, vv.Space], vv.Space])
     done: list[Kind] = []
     for kind in sorted(kinds, key=lambda k: -(k.inputs.size + k.outputs.size)):
         for other in done:
-            if kind.inputs.clash(other.inputs) or kind.outputs.clash(other.outputs):
+            if not _alike(kind, other):
                 continue
             inputs, outputs = kind.inputs | other.inputs, kind.outputs | other.outputs
             width, n, m = inputs.size + outputs.size, len(kind.names), len(other.names)
@@ -125,6 +141,13 @@ def _merge(kinds: list[Kind], outputs_for: Callable[[Kind, vv.Space], vv.Space])
         else:
             done.append(kind)
     return done
+
+
+def _alike(kind: Kind, other: Kind) -> bool:
+    """Whether two kinds may share spaces: no clash, and the same functions to compute."""
+    if kind.inputs.clash(other.inputs) or kind.outputs.clash(other.outputs):
+        return False
+    return kind.inputs.sub((FUNCTION,)) == other.inputs.sub((FUNCTION,))
 
 
 def _blocks(
@@ -172,6 +195,8 @@ def _blocks(
         first = block.inputs if side == "in" else block.outputs
         count = len(kinds[k].names)
         kinds[k].rows[(side, port)] = (blocks[space], slice(first, first + count))
+        at = (side, kinds[k].stage)
+        block.stages[at] = slice(block.stages.get(at, slice(first, first)).start, first + count)
         if side == "in":
             block.inputs += count
         else:

@@ -19,6 +19,7 @@ def lower(
     record: Any = None,
     grow: Any = None,
     dense: bool | None = None,
+    checkpoint: bool | int = False,
     dtype: Any = None,
 ) -> Lowered:
     """A machine as an Equinox module of a few arrays that runs compiled, with the same answers.
@@ -29,6 +30,8 @@ def lower(
       to spaces, paths or trees.
     * `dense`: force the down movement to be a matrix product (True) or a sum over links
       (False); by default the cheaper one, block by block.
+    * `checkpoint`: for gradients over long runs: keep the state only every so many ticks (every
+      square root of the ticks for True) and compute the ticks between them again.
     * `dtype`: of all numbers; by default JAX's current float.
 
     Raises `GrowthError` for a stream that never stops growing.
@@ -38,7 +41,7 @@ def lower(
     [1.0, 2.0, 3.0]
     """
     dtype = jnp.dtype(jnp.result_type(float) if dtype is None else dtype)
-    plan = Plan(machine, dtype, record, grow, dense)
+    plan = Plan(machine, dtype, record, grow, dense, checkpoint)
     weights = jnp.asarray([float(link.weight) for link in machine.links] or np.zeros(0), dtype)
     start = jnp.asarray(vv.flatten(machine.start, plan.start_space).data, dtype)
     numbers = tuple(

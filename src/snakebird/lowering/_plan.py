@@ -4,9 +4,8 @@ Plans compare by structure, so machines that differ in numbers only share one co
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,23 +14,26 @@ from snakebird.errors import UnknownNameError, suggest
 from snakebird.lowering._constant import carries_constant_matrix
 from snakebird.lowering._layout import Block, Kind, Layout, arrange
 from snakebird.lowering._parameters import Split, split
-from snakebird.lowering._product import Product, Scatter
+from snakebird.lowering._product import Down, Product, Scatter
 from snakebird.lowering._spaces import Spaces, infer
+from snakebird.lowering._stages import Stages, closure, cut, one_stage
 from snakebird.machines import Machine, as_path
 from snakebird.neurons import message_space
 
 
-@dataclass(frozen=True, eq=False)
-class Down:
-    """One down movement: a product for each block that has links, and links number by number.
+class StageMoves(NamedTuple):
+    """The links that end in one stage: `past` from earlier stages, `own` from the stage itself.
 
-    `level` is `None` for ordinary links, else the instant level it serves.
+    The instant ones of the stage itself stand by the level they serve.
     """
 
-    level: int | None
-    products: dict[int, Product]
-    scatters: dict[tuple[int, int], Scatter]
+    past: Down
+    past_instant: Down
+    own: Down
+    own_instant: dict[int, Down]
 
+
+Entries = list[tuple[int, vv.Path]]
 
 _known: dict[Any, "Plan"] = {}
 
@@ -42,25 +44,31 @@ MAX_KNOWN = 64
 class Plan:
     """Layout and index maps of one machine structure; hashable, free of numbers."""
 
-    def __init__(self, machine: Machine, dtype: Any, record: Any, grow: Any, dense: bool | None):
+    def __init__(
+        self,
+        machine: Machine,
+        dtype: Any,
+        record: Any,
+        grow: Any,
+        dense: bool | None,
+        checkpoint: bool | int,
+    ):
         splits = {name: split(neuron, dtype) for name, neuron in machine.neurons.items()}
         constant = machine.matrix_from is not None and carries_constant_matrix(machine)
         ports = record_paths(machine, record)
-        key = _signature(machine, splits, dtype, ports, record is None, grow, dense, constant)
-        self.__dict__.update(_known.get(key, self).__dict__)
-        self.template, self.splits, self.dtype, self.dense, self.key = (
-            machine,
-            splits,
-            dtype,
-            dense,
-            key,
+        key = _signature(
+            machine, splits, dtype, ports, record is None, grow, dense, repr(checkpoint), constant
         )
+        self.__dict__.update(_known.get(key, self).__dict__)
+        self.template, self.splits, self.dtype, self.key = machine, splits, dtype, key
+        self.dense, self.checkpoint = dense, checkpoint
         if key in _known:
             return
         self.carried = machine.matrix_from is not None and not constant
         self.record, self.by_default = ports, record is None
         self.spaces: Spaces = infer(machine, splits, grow)
-        self.layout: Layout = arrange(machine, self.spaces, splits, self._alive())
+        self.stages = self._stages(bool(checkpoint))
+        self.layout: Layout = arrange(machine, self.spaces, splits, self.stages.of)
         self.start_space = vv.Space.of(machine.start)
         if len(_known) >= MAX_KNOWN:
             _known.pop(next(iter(_known)))
@@ -77,29 +85,54 @@ class Plan:
         """The kinds of neurons, in the order they run."""
         return self.layout.kinds
 
+    def kinds_of(self, stage: int) -> list[tuple[int, Kind]]:
+        """The kinds of one stage with their numbers."""
+        return [(k, kind) for k, kind in enumerate(self.kinds) if kind.stage == stage]
+
+    def cuts(self, block: int, stage: int) -> list[int]:
+        """Where the rows of inputs of one port of a kind begin, for the kinds of one stage."""
+        return self._cuts[block, stage]
+
+    @cached_property
+    def _cuts(self) -> dict[tuple[int, int], list[int]]:
+        found: dict[tuple[int, int], list[int]] = {}
+        for kind in self.kinds:
+            for (side, _), (b, rows) in kind.rows.items():
+                if side == "in":
+                    found.setdefault((b, kind.stage), []).append(rows.start)
+        return {at: sorted(starts) for at, starts in found.items()}
+
     @property
     def blocks(self) -> list[Block]:
         """The blocks of streams."""
         return self.layout.blocks
 
-    def _alive(self) -> list[str]:
-        """The neurons that can reach what is recorded, or the matrix."""
+    def _stages(self, whole: bool) -> Stages:
+        """The stages of the neurons that can reach what is recorded, or the matrix."""
         machine = self.template
-        if self.record is None:
-            return list(machine.neurons)
-        feeders: dict[str, set[str]] = {name: set() for name in machine.neurons}
-        for path in [*self.spaces.links, *(link.path for link in machine.links if link.instant)]:
-            feeders[path[0]].add(path[2])
-        work = [path[0] for path in self.record] + (
-            [machine.matrix_from[0]] if self.carried else []
-        )  # type: ignore[index]
-        alive: set[str] = set()
-        while work:
-            name = work.pop()
-            if name not in alive:
-                alive.add(name)
-                work.extend(feeders[name])
-        return [name for name in machine.neurons if name in alive]
+        paths = [*self.spaces.links, *(link.path for link in machine.links if link.instant)]
+        reads: dict[str, set[str]] = {name: set() for name in machine.neurons}
+        for path in paths:
+            reads[path[0]].add(path[2])
+        alive = set(machine.neurons)
+        if self.record is not None:
+            wanted = [path[0] for path in self.record]
+            carrier = [machine.matrix_from[0]] if self.carried and machine.matrix_from else []
+            alive = closure([*wanted, *carrier], reads)
+        names = [name for name in machine.neurons if name in alive]
+        if self.carried or whole:
+            return one_stage(names)
+        return cut(names, reads, self._free_neurons())
+
+    def _free_neurons(self) -> set[str]:
+        """The neurons with something trainable in them or in the links that end at them."""
+        machine = self.template
+        free = {link.to for link in machine.links if link.trainable} | {
+            p[0] for p in machine.free_start
+        }
+        if machine.matrix_from is not None and free:
+            free.add(machine.matrix_from[0])
+        return free | {name for name, neuron in machine.neurons.items() if neuron.trainable}
 
     @cached_property
     def matrix_space(self) -> vv.Space:
@@ -131,63 +164,77 @@ class Plan:
         return np.array([k for k, link in enumerate(self.template.links) if not link.instant], int)
 
     @cached_property
-    def ordinary(self) -> Down:
-        """The down movement of ordinary links; coefficients are weights, or the matrix stream."""
+    def moves(self) -> list[StageMoves]:
+        """For each stage the down movements into it.
+
+        The coefficients of ordinary links are the weights, or the numbers of the matrix stream.
+        """
+        slot = self.matrix_space.slot
+        links = list(enumerate(self.template.links))
+        ordinary = [(k, link.path) for k, link in links if not link.instant]
         if self.carried:
-            entries = [(self.matrix_space.slot(path).start, path) for path in self.spaces.links]
-        else:
-            entries = [
-                (k, link.path) for k, link in enumerate(self.template.links) if not link.instant
-            ]
-        return self._down(entries, None)
+            ordinary = [(slot(path).start, path) for path in self.spaces.links]
+        instant = [(k, link.path) for k, link in links if link.instant]
+        return [
+            self._moves_into(stage, ordinary, instant) for stage in range(len(self.stages.scans))
+        ]
 
-    @cached_property
-    def instant(self) -> dict[int, Down]:
-        """The down movements of instant links, by the level they serve."""
-        found: dict[int, list[tuple[int, vv.Path]]] = {}
-        for k, link in enumerate(self.template.links):
-            if link.instant and link.to in self.layout.place:
-                level = self.kinds[self.layout.place[link.to][0]].level
-                found.setdefault(level, []).append((k, link.path))
-        return {level: self._down(entries, level) for level, entries in sorted(found.items())}
+    def _moves_into(self, stage: int, ordinary: Entries, instant: Entries) -> StageMoves:
+        here = self.stages.of
 
-    def _down(self, entries: Iterable[tuple[int, vv.Path]], level: int | None) -> Down:
+        def entering(entries: Entries, own: bool) -> Entries:
+            into = [(k, p) for k, p in entries if here.get(p[0]) == stage and p[2] in here]
+            return [(k, p) for k, p in into if (here[p[2]] == stage) == own]
+
+        levels: dict[int, Entries] = {}
+        for k, path in entering(instant, True):
+            levels.setdefault(self.kinds[self.layout.place[path[0]][0]].level, []).append((k, path))
+        return StageMoves(
+            self._down(stage, entering(ordinary, False), own=False),
+            self._down(stage, entering(instant, False), own=False),
+            self._down(stage, entering(ordinary, True), own=True),
+            {n: self._down(stage, found, own=True) for n, found in sorted(levels.items())},
+        )
+
+    def _down(self, stage: int, entries: Entries, own: bool) -> Down:
+        """Links as products over whole streams where they carry whole ones, else number by number."""
         regular: dict[int, list[tuple[int, int, int]]] = {}
-        single: dict[tuple[int, int], list[tuple[np.ndarray, np.ndarray, np.ndarray]]] = {}
+        single: dict[tuple[int, int], list[Any]] = {}
         for k, path in entries:
-            if path[0] not in self.layout.place or path[2] not in self.layout.place:
-                continue
             to = self.layout.row("in", path[0], path[1])
             if to is None:
                 continue
+            first = to[1] - self.blocks[to[0]].rows("in", stage).start
             source = self.layout.row("out", path[2], path[3]) if len(path) == 4 else None
             if source is not None and source[0] == to[0] and self._whole(path):
-                regular.setdefault(to[0], []).append((k, to[1], source[1]))
+                regular.setdefault(to[0], []).append(
+                    (k, first, source[1] - self._base(to[0], stage, own))
+                )
             else:
-                for at, triple in self._by_number(k, path, to):
+                for at, triple in self._by_number(k, path, (to[0], first), stage, own):
                     single.setdefault(at, []).append(triple)
-        products = {
-            b: Product.plan(
-                *map(list, zip(*found, strict=True)),
-                self.blocks[b].inputs,
-                self.blocks[b].outputs,  # type: ignore[arg-type]
-                self.blocks[b].space.size,
-                self.dense,
-            )
-            for b, found in regular.items()
-        }
-        scatters = {
-            at: Scatter(*(np.concatenate(c) for c in zip(*found, strict=True)))
-            for at, found in single.items()
-        }
-        return Down(level, products, scatters)
+        products = {}
+        for b, links in regular.items():
+            block = self.blocks[b]
+            rows = block.rows("in", stage), block.rows("out", stage)
+            n_out = rows[1].stop - rows[1].start if own else block.before(stage)
+            n_in = rows[0].stop - rows[0].start
+            products[b] = Product.plan(links, n_in, n_out, block.space.size, self.dense)
+        joined = {at: map(np.concatenate, zip(*found, strict=True)) for at, found in single.items()}
+        return Down(products, {at: Scatter(*columns) for at, columns in joined.items()})
+
+    def _base(self, block: int, stage: int, own: bool) -> int:
+        """The first row of outputs that a down movement reads."""
+        return self.blocks[block].rows("out", stage).start if own else 0
 
     def _whole(self, path: vv.Path) -> bool:
         """Whether all of the stream enters: no part of it was left out for its shape."""
         source = self.spaces.outputs[path[2]].sub(path[3:])
         return source <= self.spaces.inputs[path[0]].sub((path[1],))
 
-    def _by_number(self, k: int, path: vv.Path, to: tuple[int, int]) -> Iterable[Any]:
+    def _by_number(
+        self, k: int, path: vv.Path, to: tuple[int, int], stage: int, own: bool
+    ) -> Iterable[Any]:
         """A link as index maps from the numbers it reads to the numbers it writes."""
         target_space = self.blocks[to[0]].space
         accepted = self.spaces.inputs[path[0]].sub((path[1],))
@@ -206,7 +253,8 @@ class Plan:
             ]
             for p in kept:
                 a, b = below.slot((*inside, *p)), target_space.slot((*outside, *p))
-                reads = np.arange(a.start, a.stop) + source[1] * below.size
+                row = source[1] - self._base(source[0], stage, own)
+                reads = np.arange(a.start, a.stop) + row * below.size
                 writes = np.arange(b.start, b.stop) + to[1] * target_space.size
                 yield (source[0], to[0]), (np.full(len(reads), k), reads, writes)
 

@@ -1,10 +1,13 @@
 """The down movement of one block: rows of outputs to rows of inputs, dense or sparse."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from snakebird import vvalues as vv
 
 DENSE_NS, SPARSE_NS, SPARSE_LINK_NS = 0.05, 1.0, 2.0
 """Measured cost on a CPU core of one dense multiply-add, one gathered one, and one link's indices."""
@@ -14,10 +17,11 @@ MAX_DENSE = 1 << 24
 
 @dataclass(frozen=True, eq=False)
 class Product:
-    """`X[rows[e]] += c[e] * Y[columns[e]]` over links e, from `[n_out, width]` to `[n_in, width]`.
+    """`X[..., rows[e], :] += c[e] * Y[..., columns[e], :]` over links e.
 
-    `pick` selects this product's coefficients from all of a machine's; `first_row` is the first
-    input row it writes, for products that serve only some rows of a block.
+    From `[..., n_out, width]` to `[..., n_in, width]`; a leading axis is time. `pick` selects this
+    product's coefficients from all of a machine's; `reads` the rows of Y that take part, if not
+    all do.
     """
 
     pick: np.ndarray
@@ -26,26 +30,31 @@ class Product:
     n_in: int
     n_out: int
     dense: bool
+    reads: np.ndarray | None = None
 
     @classmethod
     def plan(
         cls,
-        pick: list[int],
-        rows: list[int],
-        columns: list[int],
+        links: list[tuple[int, int, int]],
         n_in: int,
         n_out: int,
         width: int,
         dense: bool | None,
     ) -> "Product":
-        """Choose by density which form is cheaper; `dense` overrides the choice."""
-        order = np.argsort(np.asarray(rows, int), kind="stable")
+        """Choose the cheaper form for links `(coefficient, row, column)`; `dense` overrides."""
+        pick, rows, columns = (
+            np.array(c, np.int32) for c in zip(*sorted(links, key=_by_row), strict=True)
+        )
+        reads = np.unique(columns)
+        if len(reads) < n_out:
+            columns, n_out = np.searchsorted(reads, columns).astype(np.int32), len(reads)
+        else:
+            reads = None
         if dense is None:
             area = n_in * n_out
             sparse_cost = len(rows) * (SPARSE_NS * width + SPARSE_LINK_NS)
             dense = area <= MAX_DENSE and area * width * DENSE_NS <= sparse_cost
-        arrays = [np.asarray(column, np.int32)[order] for column in (pick, rows, columns)]
-        return cls(*arrays, n_in, n_out, dense)
+        return cls(pick, rows, columns, n_in, n_out, dense, reads)
 
     def prepare(self, coefficients: jax.Array) -> jax.Array:
         """The coefficients as this product wants them: a matrix, or one number a link."""
@@ -53,31 +62,76 @@ class Product:
         if not self.dense:
             return own
         flat = jnp.zeros(self.n_in * self.n_out, own.dtype)
-        places = self.rows * self.n_out + self.columns
+        places = self.rows.astype(np.int64) * self.n_out + self.columns
         return flat.at[places].add(own, mode="promise_in_bounds").reshape(self.n_in, self.n_out)
 
     def apply(self, prepared: jax.Array, outputs: jax.Array) -> jax.Array:
-        """The input rows of one tick."""
+        """The rows of inputs, of one tick or of all."""
+        if self.reads is not None:
+            outputs = jnp.swapaxes(vv.rearrange(jnp.swapaxes(outputs, -1, -2), self.reads), -1, -2)
         if self.dense:
-            return prepared @ outputs
-        gathered = outputs.at[self.columns].get(mode="promise_in_bounds")
-        zeros = jnp.zeros((self.n_in, outputs.shape[-1]), outputs.dtype)
-        return zeros.at[self.rows].add(
-            prepared[:, None] * gathered, mode="promise_in_bounds", indices_are_sorted=True
+            return jnp.einsum("ij,...jw->...iw", prepared, outputs)
+        terms = prepared[:, None] * outputs.at[..., self.columns, :].get(mode="promise_in_bounds")
+        zeros = jnp.zeros((*outputs.shape[:-2], self.n_in, outputs.shape[-1]), outputs.dtype)
+        return zeros.at[..., self.rows, :].add(
+            terms, mode="promise_in_bounds", indices_are_sorted=True
         )
+
+
+def _by_row(link: tuple[int, int, int]) -> int:
+    return link[1]
 
 
 @dataclass(frozen=True, eq=False)
 class Scatter:
-    """Links that select inside streams, number by number: `x[target] += c[pick] * y[source]`."""
+    """Links that select inside streams, number by number: `x[target] += c[pick] * y[source]`.
+
+    `x` and `y` are blocks `[..., rows, width]` with their last two axes made one.
+    """
 
     pick: np.ndarray
     source: np.ndarray
     target: np.ndarray
 
     def add_to(self, inputs: jax.Array, coefficients: jax.Array, outputs: jax.Array) -> jax.Array:
-        """Flat inputs with the contributions added."""
-        terms = coefficients.at[self.pick].get(mode="promise_in_bounds") * outputs.at[
-            self.source
-        ].get(mode="promise_in_bounds")
-        return inputs.at[self.target].add(terms, mode="promise_in_bounds")
+        """The inputs with the contributions added."""
+        lead = outputs.shape[:-2]
+        flat = outputs.reshape(*lead, -1).at[..., self.source].get(mode="promise_in_bounds")
+        terms = coefficients.at[self.pick].get(mode="promise_in_bounds") * flat
+        total = inputs.reshape(*lead, -1).at[..., self.target].add(terms, mode="promise_in_bounds")
+        return total.reshape(inputs.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Down:
+    """A down movement, or a part of one: products by block, and links number by number by blocks."""
+
+    products: dict[int, Product]
+    scatters: dict[tuple[int, int], Scatter]
+
+    def __bool__(self) -> bool:
+        return bool(self.products or self.scatters)
+
+    def prepare(self, coefficients: jax.Array) -> dict[int, jax.Array]:
+        """What can be done once for all ticks while the coefficients stay."""
+        return {b: product.prepare(coefficients) for b, product in self.products.items()}
+
+    def apply(
+        self,
+        prepared: dict[int, jax.Array],
+        coefficients: jax.Array,
+        outputs: Sequence[jax.Array],
+        inputs: dict[int, jax.Array],
+        sizes: Callable[[int], tuple[int, int]],
+    ) -> dict[int, jax.Array]:
+        """The inputs with what these links bring added; `sizes` gives a block of inputs its shape."""
+        found = dict(inputs)
+        for b, product in self.products.items():
+            rows = product.apply(prepared[b], outputs[b])
+            found[b] = found[b] + rows if b in found else rows
+        for (source, target), scatter in self.scatters.items():
+            given = outputs[source]
+            if target not in found:
+                found[target] = jnp.zeros((*given.shape[:-2], *sizes(target)), given.dtype)
+            found[target] = scatter.add_to(found[target], coefficients, given)
+        return found

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from snakebird import vvalues as vv
@@ -21,7 +22,7 @@ class Trace(eqx.Module):
     `[time]` of the numbers at its root. `trace.state` goes on where the run ended.
     """
 
-    data: dict[tuple[str, int], jax.Array]
+    data: dict[tuple[str, int, str], jax.Array]
     overflow: dict[int, jax.Array]
     state: Any
     plan: "Plan" = eqx.field(static=True)
@@ -35,13 +36,8 @@ class Trace(eqx.Module):
     @property
     def ports(self) -> list[str]:
         """The recorded outputs."""
-        kinds = [self.plan.kinds[k] for side, k in self.data if side == "out"]
-        return sorted(
-            vv.show_path((name, port))
-            for kind in kinds
-            for name in kind.names
-            for port in kind.ports("out")
-        )
+        found = [(self.plan.kinds[k], port) for side, k, port in self.data if side == "out"]
+        return sorted(vv.show_path((name, port)) for kind, port in found for name in kind.names)
 
     def __getitem__(self, port: str | vv.Path) -> vv.Flat:
         return self._stream("out", port)
@@ -57,16 +53,22 @@ class Trace(eqx.Module):
     def _stream(self, side: str, port: str | vv.Path) -> vv.Flat:
         path = as_path(port, self.plan.template.neurons)
         kind, row = self.plan.layout.place.get(path[0], (-1, 0))
-        if (side, kind) not in self.data:
+        if (side, kind) not in self.plan.kept:
             raise InputError(
                 f"{vv.show_path(path)} was not recorded",
                 hint=f'lower(machine, record=[..., "{vv.show_path(path)}"]), or record="all"',
             )
-        return vv.get(self._flat(side, kind, row), *path[1:])
+        ports = {
+            p: self._flat(side, kind, row, p) for s, k, p in self.data if (s, k) == (side, kind)
+        }
+        if len(path) > 1 and path[1] not in ports:
+            return vv.Flat(vv.Space(), jnp.zeros((len(self), 0)))
+        return vv.get(ports, *path[1:])
 
-    def _flat(self, side: str, kind: int, row: int) -> vv.Flat:
-        space = self.plan.kinds[kind].inputs if side == "in" else self.plan.kinds[kind].outputs
-        return vv.Flat(space, self.data[side, kind][:, row])
+    def _flat(self, side: str, kind: int, row: int, port: str) -> vv.Flat:
+        found = self.plan.kinds[kind]
+        space = (found.inputs if side == "in" else found.outputs).sub((port,))
+        return vv.Flat(space, self.data[side, kind, port][:, row])
 
     def check(self) -> "Trace":
         """Raise `RoomError` if a neuron wrote outside the room reserved for it; else the trace itself."""
@@ -83,15 +85,19 @@ class Trace(eqx.Module):
 
     def ticks(self) -> list[Tick]:
         """The run as trees, tick by tick, as the readable engine gives it."""
-        sides: dict[str, Any] = {"in": {}, "out": {}}
-        for side, k in self.data:
-            values = np.asarray(self.data[side, k])
+        found: dict[str, list[tuple[str, str, vv.Space, np.ndarray]]] = {"in": [], "out": []}
+        for side, k, port in self.data:
             for row, name in enumerate(self.plan.kinds[k].names):
-                sides[side][name] = (self._flat(side, k, row).space, values[:, row])
-        return [
-            Tick(*({n: s.unflatten(v[t]) for n, (s, v) in sides[w].items()} for w in ("in", "out")))
-            for t in range(len(self))
-        ]
+                flat = self._flat(side, k, row, port)
+                found[side].append((name, port, flat.space, np.asarray(flat.data)))
+        return [Tick(_tree(found["in"], t), _tree(found["out"], t)) for t in range(len(self))]
+
+
+def _tree(streams: list[tuple[str, str, vv.Space, np.ndarray]], t: int) -> Any:
+    tree: dict[str, Any] = {}
+    for name, port, space, data in streams:
+        tree.setdefault(name, {})[port] = space.unflatten(data[t])
+    return tree
 
 
 def outputs_of(plan: "Plan", blocks: tuple[jax.Array, ...]) -> Any:

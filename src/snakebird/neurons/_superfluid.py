@@ -4,8 +4,6 @@ Its coefficients arrive on the input `:function`, as `{type name: coefficient}`,
 to the output of that name, from where a link of weight 1 usually carries them to the next tick.
 """
 
-from functools import reduce
-
 from snakebird import vvalues as vv
 from snakebird.errors import MachineError
 from snakebird.neurons._type import NeuronType, find, neuron
@@ -23,11 +21,14 @@ def superfluid(**inputs: vv.VValue) -> vv.VValue:
     """
     mixture = inputs.pop(FUNCTION, {})
     kinds = [_part(name) for name in vv.keys(mixture)]
-    parts = [
-        vv.scale(vv.get(mixture, kind.name), kind.with_parameters().apply(inputs)) for kind in kinds
-    ]
+    terms: dict[str, list[tuple[vv.VValue, vv.VValue]]] = {}
+    for kind in kinds:
+        outputs = kind.with_parameters().apply(inputs)
+        for port in vv.keys(outputs):
+            terms.setdefault(port, []).append((vv.get(mixture, kind.name), vv.get(outputs, port)))
+    mixed = {port: vv.lin_comb(*zip(*found, strict=True)) for port, found in terms.items()}
     overridden = any(FUNCTION in (kind.outputs or ()) for kind in kinds)
-    return reduce(vv.add, parts, {} if overridden else {FUNCTION: mixture})
+    return mixed if overridden else {FUNCTION: mixture} | mixed
 
 
 def _part(name: str) -> NeuronType:

@@ -1,0 +1,301 @@
+"""Running a plan on arrays: stage by stage, each a scan over ticks or all ticks at once."""
+
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from snakebird import vvalues as vv
+from snakebird.errors import InputError
+from snakebird.lowering._feeds import Fed
+from snakebird.lowering._parameters import join
+from snakebird.lowering._plan import Plan
+from snakebird.lowering._trace import Trace
+
+Rows = dict[int, jax.Array]
+"""For some blocks, rows of streams `[..., rows, width]`."""
+
+Ports = dict[str, jax.Array]
+"""The streams of a kind by port, each `[neurons, size]`."""
+
+
+class State(eqx.Module):
+    """All outputs between two ticks: one array `[rows, width]` a block, and the ticks done so far."""
+
+    blocks: tuple[jax.Array, ...]
+    tick: jax.Array
+
+
+class Emitted(eqx.Module):
+    """What a stage gives out, a row a tick: streams `[neurons, size]`, rows of blocks, overflow."""
+
+    data: dict[tuple[str, int, str], jax.Array]
+    rows: Rows
+    overflow: dict[int, jax.Array]
+
+
+class Execution:
+    """A plan with its numbers: what is the same in every tick is computed once, here."""
+
+    def __init__(self, plan: Plan, weights: jax.Array, numbers: Sequence[Any], key: Any):
+        self.plan, self.weights, self.numbers, self.key = plan, weights, numbers, key
+        self.functions = [_kind_function(plan, k) for k in range(len(plan.kinds))]
+        own = [None if plan.carried else m.own.prepare(weights) for m in plan.moves]
+        instant = [{n: d.prepare(weights) for n, d in m.own_instant.items()} for m in plan.moves]
+        self.own, self.own_instant = own, instant
+
+    def run(self, state: State, fed: Fed, ticks: int) -> Trace:
+        """All stages, one after the other, over all ticks."""
+        plan = self.plan
+        times = state.tick + jnp.arange(ticks)
+        history: list[list[jax.Array]] = [[] for _ in plan.blocks]
+        data: dict[tuple[str, int, str], jax.Array] = {}
+        overflow: dict[int, jax.Array] = {}
+        for stage, scan in enumerate(plan.stages.scans):
+            base = self._entering(stage, state, history)
+            if scan:
+                out = self._scan(stage, state, base, fed, times)
+            else:
+                step = jax.vmap(lambda rows, now, t, s=stage: self._up(s, rows, now, t))
+                out = step(base, _of_stage(plan, stage, fed), times)
+            for b, rows in out.rows.items():
+                history[b].append(rows)
+            data |= out.data
+            overflow |= out.overflow
+        last = [
+            jnp.concatenate([rows[-1] for rows in parts]) if parts else state.blocks[b]
+            for b, parts in enumerate(history)
+        ]
+        if ticks == 0:
+            last = list(state.blocks)
+        return Trace(data, overflow, State(tuple(last), state.tick + ticks), plan)
+
+    def _entering(self, stage: int, state: State, history: list[list[jax.Array]]) -> Rows:
+        """What earlier stages bring to the inputs of this one, for all ticks at once."""
+        plan, moves = self.plan, self.plan.moves[stage]
+        sizes = lambda b: self._shape("in", b, stage)
+        found: Rows = {}
+        if moves.past or moves.past_instant:
+            now = [_joined(parts) for parts in history]
+            past = [_delayed(x, state.blocks[b]) for b, x in enumerate(now)]
+            prepared = moves.past.prepare(self.weights)
+            found = moves.past.apply(prepared, self.weights, past, found, sizes)
+            prepared = moves.past_instant.prepare(self.weights)
+            found = moves.past_instant.apply(prepared, self.weights, now, found, sizes)
+        return found
+
+    def _scan(self, stage: int, state: State, base: Rows, fed: Fed, times: jax.Array) -> Emitted:
+        """One stage tick by tick; what it carries are its own rows."""
+        plan = self.plan
+        own = [b for b, block in enumerate(plan.blocks) if block.rows("out", stage).stop]
+        start = {b: state.blocks[b][plan.blocks[b].rows("out", stage)] for b in own}
+
+        def step(rows: Rows, now: Any) -> tuple[Rows, Emitted]:
+            entering, message, t = now
+            out = self._up(stage, entering, message, t, rows)
+            return out.rows, out
+
+        inputs = (base, _of_stage(plan, stage, fed), times)
+        return _scan(step, start, inputs, len(times), plan.checkpoint)[1]
+
+    def _shape(self, side: str, block: int, stage: int) -> tuple[int, int]:
+        rows = self.plan.blocks[block].rows(side, stage)
+        return rows.stop - rows.start, self.plan.blocks[block].space.size
+
+    def _up(
+        self, stage: int, entering: Rows, message: Any, t: jax.Array, carry: Rows | None = None
+    ) -> Emitted:
+        """One tick of a stage: its own links' down movement, then its kinds, level by level."""
+        plan, moves = self.plan, self.plan.moves[stage]
+        sizes = lambda b: self._shape("in", b, stage)
+        inputs, active = dict(entering), None
+        if carry:
+            blocks = [carry.get(b) for b in range(len(plan.blocks))]
+            coefficients, prepared = self.weights, self.own[stage]
+            if plan.carried:
+                b, row, columns = plan.matrix_row  # type: ignore[misc]
+                coefficients = vv.rearrange(blocks[b][row], columns)  # type: ignore[index]
+                active, prepared = _active(plan, coefficients), moves.own.prepare(coefficients)
+            inputs = moves.own.apply(prepared, coefficients, blocks, inputs, sizes)  # type: ignore[arg-type]
+        key = None if self.key is None else jax.random.fold_in(self.key, t)
+        outputs: dict[int, Ports] = {}
+        emitted = Emitted({}, {}, {})
+        level, streams = 0, _split(plan, stage, inputs)
+        for k, kind in plan.kinds_of(stage):
+            if kind.level != level:
+                level = kind.level
+                if level in moves.own_instant:
+                    fresh = _gather(plan, stage, outputs)
+                    blocks = [fresh.get(b) for b in range(len(plan.blocks))]
+                    prepared, down = self.own_instant[stage][level], moves.own_instant[level]
+                    inputs = down.apply(prepared, self.weights, blocks, inputs, sizes)  # type: ignore[arg-type]
+                    streams = _split(plan, stage, inputs)
+            x = _read(plan, k, streams)
+            y, over = self.functions[k](self.numbers[k], x, _keys(plan, k, key), message.get(k))
+            outputs[k] = _gated(y, plan.active[k], None if active is None else active[k])
+            for side, ports in (("in", x), ("out", outputs[k])):
+                if (side, k) in plan.kept:
+                    emitted.data.update({(side, k, port): ports[port] for port in ports})
+            if over is not None:
+                emitted.overflow[k] = over
+        emitted.rows.update(_gather(plan, stage, outputs))
+        return emitted
+
+
+def _split(plan: Plan, stage: int, inputs: Rows) -> dict[tuple[int, int], jax.Array]:
+    """The rows of inputs cut apart: by block and first row, those of one port of a kind.
+
+    One split, since the gradient of a split is one concatenation.
+    """
+    found = {}
+    for b, rows in inputs.items():
+        starts = plan.cuts(b, stage)
+        if len(starts) == 1:
+            found[b, starts[0]] = rows
+        else:
+            pieces = jnp.split(rows, np.array(starts[1:]) - starts[0])
+            found |= {(b, start): piece for start, piece in zip(starts, pieces, strict=True)}
+    return found
+
+
+def _read(plan: Plan, k: int, streams: dict[tuple[int, int], jax.Array]) -> Ports:
+    """The inputs of a kind, by port."""
+    kind = plan.kinds[k]
+    found = {}
+    for port in kind.ports("in"):
+        b, rows = kind.rows["in", port]
+        columns = plan.columns["in", k, port]
+        if (b, rows.start) in streams:
+            found[port] = vv.rearrange(streams[b, rows.start], columns)
+        else:
+            found[port] = jnp.zeros((len(kind.names), len(columns)), plan.dtype)
+    return found
+
+
+def _joined(parts: list[jax.Array]) -> Any:
+    return None if not parts else parts[0] if len(parts) == 1 else jnp.concatenate(parts, axis=1)
+
+
+def _delayed(now: Any, first: jax.Array) -> Any:
+    """What each tick reads: the outputs of the tick before, at first those of the state."""
+    if now is None:
+        return None
+    return jnp.concatenate([first[None, : now.shape[1]], now[:-1]])
+
+
+def _of_stage(plan: Plan, stage: int, fed: Fed) -> dict[int, Any]:
+    return {k: fed.kinds[k] for k, _ in plan.kinds_of(stage) if k in fed.kinds}
+
+
+def _gather(plan: Plan, stage: int, outputs: dict[int, Ports]) -> Rows:
+    """A stage's rows of blocks from the outputs of its kinds; kinds not yet run give zero."""
+    rows: dict[int, list[tuple[np.ndarray, jax.Array]]] = {}
+    for k, kind in plan.kinds_of(stage):
+        for port in kind.ports("out"):
+            b, _ = kind.rows["out", port]
+            columns = plan.columns["out", k, port]
+            shape = len(kind.names), len(columns)
+            part = outputs[k][port] if k in outputs else jnp.zeros(shape, plan.dtype)
+            parts = rows.setdefault(b, [])
+            if parts and np.array_equal(parts[-1][0], columns):
+                parts[-1] = columns, jnp.concatenate([parts[-1][1], part])
+            else:
+                parts.append((columns, part))
+    return {b: _stacked(parts, plan.blocks[b].space.size) for b, parts in rows.items()}
+
+
+def _stacked(parts: list[tuple[np.ndarray, jax.Array]], size: int) -> jax.Array:
+    placed = [vv.place(part, columns, size) for columns, part in parts]
+    return placed[0] if len(placed) == 1 else jnp.concatenate(placed)
+
+
+def _gated(outputs: Ports, always: np.ndarray, now: jax.Array | None) -> Ports:
+    """Outputs with those of inactive neurons zero."""
+    if always.all():
+        return outputs
+    on = (always if now is None else now | always)[:, None]
+    return {port: jnp.where(on, y, 0) for port, y in outputs.items()}
+
+
+def _keys(plan: Plan, k: int, key: Any) -> Any:
+    """One random key a neuron, for kinds that draw."""
+    kind = plan.kinds[k]
+    if "key" not in plan.template.neurons[kind.names[0]].type.feeds:
+        return None
+    if key is None:
+        raise InputError(
+            f"{kind.names[0]!r} draws at random and there is no key",
+            f"neuron {kind.names[0]}",
+            "give key=jax.random.key(0)",
+        )
+    codes = [zlib.crc32(name.encode()) & 0x7FFFFFFF for name in kind.names]
+    return jax.vmap(lambda code: jax.random.fold_in(key, code))(np.array(codes, np.uint32))
+
+
+def _active(plan: Plan, matrix: jax.Array) -> list[jax.Array]:
+    """For each kind, which neurons have a link that is not zero, by the matrix of this tick."""
+    nonzero = jnp.zeros(len(plan.order) + 1, bool).at[plan.rows_of_matrix].max(matrix != 0)
+    ends = np.cumsum([0, *(len(kind.names) for kind in plan.kinds)])
+    return [nonzero[a:b] for a, b in zip(ends[:-1], ends[1:], strict=True)]
+
+
+def _kind_function(plan: Plan, k: int) -> Callable[..., Any]:
+    """The stacked activation of a kind: numbers, inputs, keys, messages -> outputs, overflow."""
+    kind = plan.kinds[k]
+    neuron = plan.template.neurons[kind.names[0]]
+    structure = plan.splits[kind.names[0]].structure
+    clipped = kind.names[0] in plan.spaces.clipped
+
+    spaces = {port: kind.inputs.sub((port,)) for port in kind.ports("in")}
+    wanted = {port: kind.outputs.sub((port,)) for port in kind.ports("out")}
+
+    def one(numbers: Any, x: Ports, key: Any, message: Any) -> tuple[Ports, Any]:
+        feeds = {"key": key}
+        if message is not None:
+            feeds |= {"message": vv.Flat(plan.message_spaces[k], message[0]), "present": message[1]}
+        inputs = {port: vv.Flat(space, x[port]) for port, space in spaces.items()}
+        result = join(neuron, structure, numbers).apply(inputs, **feeds)
+        kept = {
+            p: vv.restrict(vv.get(result, p), s).data.astype(plan.dtype) for p, s in wanted.items()
+        }
+        if not clipped:
+            return kept, None
+        lost = vv.select(vv.flatten(result), lambda path: path not in kind.outputs)
+        return kept, jnp.any(lost.data != 0)
+
+    count = len(kind.names)
+
+    def stacked(numbers: Any, x: Ports, keys: Any, message: Any) -> tuple[Ports, Any]:
+        if jax.tree.leaves((numbers, x, keys, message)):
+            return jax.vmap(one)(numbers, x, keys, message)
+        same = one(numbers, x, keys, message)
+        return jax.tree.map(lambda y: jnp.broadcast_to(y, (count, *y.shape)), same)
+
+    return stacked
+
+
+def _scan(step: Any, start: Any, xs: Any, ticks: int, checkpoint: bool | int) -> tuple[Any, Any]:
+    """A scan over ticks; with checkpoints, over chunks whose inside is computed again.
+
+    The gradient then needs memory for about twice the square root of the ticks.
+    """
+    chunk = int(np.ceil(np.sqrt(ticks))) if checkpoint is True else int(checkpoint)
+    if not 1 < chunk < ticks:
+        return jax.lax.scan(step, start, xs, length=ticks)
+    whole, rest = divmod(ticks, chunk)
+
+    def inside(carry: Any, now: Any) -> tuple[Any, Any]:
+        return jax.lax.scan(step, carry, now, length=chunk)
+
+    head = jax.tree.map(lambda x: x[: whole * chunk].reshape(whole, chunk, *x.shape[1:]), xs)
+    carry, out = jax.lax.scan(jax.checkpoint(inside), start, head, length=whole)
+    out = jax.tree.map(lambda x: x.reshape(whole * chunk, *x.shape[2:]), out)
+    if rest:
+        tail = jax.tree.map(lambda x: x[whole * chunk :], xs)
+        carry, last = jax.lax.scan(step, carry, tail, length=rest)
+        out = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), out, last)
+    return carry, out
