@@ -74,6 +74,7 @@ _EXPORTS: dict[str, str] = {
     "superfluid": "neurons",
     "tanh": "neurons",
     "timer": "neurons",
+    "to_source": "machines",
     "token_source": "neurons",
     "total": "neurons",
     "trainable": "neurons",

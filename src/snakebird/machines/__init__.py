@@ -11,12 +11,21 @@ from snakebird.machines._decorator import (
     machine as machine,
 )
 from snakebird.machines._edit import clone as clone, clone_update as clone_update, insert as insert
-from snakebird.machines._engine import Tick as Tick, down as down, neuron_key as neuron_key, tick as tick
+from snakebird.machines._engine import (
+    Tick as Tick,
+    down as down,
+    neuron_key as neuron_key,
+    tick as tick,
+)
 from snakebird.machines._link import Link as Link, as_link as as_link, as_path as as_path
 from snakebird.machines._machine import Machine as Machine
 from snakebird.machines._messages import Inputs as Inputs, Messages as Messages, tokens as tokens
-from snakebird.machines._order import instant_levels as instant_levels, instant_order as instant_order
+from snakebird.machines._order import (
+    instant_levels as instant_levels,
+    instant_order as instant_order,
+)
 from snakebird.machines._run import Run as Run, run as run
+from snakebird.machines._source import to_source as to_source
 from snakebird.machines._stream import (
     Node as Node,
     Stream as Stream,

@@ -64,6 +64,11 @@ class Machine:
         title = f" {self.name!r}" if self.name else ""
         return f"<machine{title}: {len(self.neurons)} neurons, {len(self.links)} links>"
 
+    def __str__(self) -> str:
+        from snakebird.machines._source import to_source
+
+        return to_source(self)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Machine) and _same(self._content, other._content)
 
@@ -72,10 +77,13 @@ class Machine:
     @property
     def _content(self) -> list[Any]:
         neurons = {
-            name: [n.type.name, n.type, dict(n.parameters), sorted(n.trainable)] for name, n in self.neurons.items()
+            name: [n.type.name, n.type, dict(n.parameters), sorted(n.trainable)]
+            for name, n in self.neurons.items()
         }
         links = [[*link.place, link.weight, link.trainable] for link in self.links]
-        start = [[path, leaf] for path, leaf in sorted(vv.stored(self.start), key=lambda item: item[0])]
+        start = [
+            [path, leaf] for path, leaf in sorted(vv.stored(self.start), key=lambda item: item[0])
+        ]
         return [neurons, links, start, self.matrix_from, sorted(self.free_start), self.name]
 
     @cached_property
@@ -129,7 +137,9 @@ class Machine:
         paths = [as_path(end, self.neurons) for end in ends] or [()]
         return self.replace(
             links=[
-                replace(link, trainable=False) if any(link.path[: len(p)] == p for p in paths) else link
+                replace(link, trainable=False)
+                if any(link.path[: len(p)] == p for p in paths)
+                else link
                 for link in self.links
             ]
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from snakebird import vvalues as vv
 from snakebird.errors import MachineError, UnknownNameError, suggest
@@ -88,25 +88,25 @@ class Stream:
             self, Fraction(1) / other if isinstance(other, (int, Fraction)) else 1 / other
         )
 
-    def __rtruediv__(self, other: Any) -> NoReturn:
+    def __rtruediv__(self, other: Any) -> Any:
         raise _no_link("a number is divided by a stream", "sb.reciprocal(x)")
 
-    def __pow__(self, other: Any) -> NoReturn:
+    def __pow__(self, other: Any) -> Any:
         raise _no_link("a power of a stream", "sb.product(x, x)")
 
-    def __matmul__(self, other: Any) -> NoReturn:
+    def __matmul__(self, other: Any) -> Any:
         raise _no_link("a matrix product of streams", "sb.matrix_product(x, y)")
 
-    def __abs__(self) -> NoReturn:
+    def __abs__(self) -> Any:
         raise _no_link("the absolute value of a stream", "sb.absolute(x)")
 
-    def __bool__(self) -> NoReturn:
+    def __bool__(self) -> bool:
         raise _no_link(
             "a stream decides a branch, but has no value while the machine is built",
             "sb.gate(mask, x)",
         )
 
-    def __lt__(self, other: Any) -> NoReturn:
+    def __lt__(self, other: Any) -> Any:
         raise _no_link(
             "streams are compared", "sb.compare(x, y), sb.maximum(x, y) or sb.minimum(x, y)"
         )
