@@ -78,12 +78,12 @@ def step(x: vv.VValue, *, surrogate: str = "sigmoid", width: Any = 1.0) -> vv.VV
     return vv.map_numbers(num.on_number(exact, lambda n: _step(surrogate, n, width)), x)
 
 
-def _bell(x: jax.Array, width: Any) -> jax.Array:
+def _bell(x: Any, width: Any) -> jax.Array:
     bent = jax.nn.sigmoid(4 * x / width)
     return 4 * bent * (1 - bent)
 
 
-SURROGATES: dict[str, Callable[[jax.Array, Any], jax.Array]] = {
+SURROGATES: dict[str, Callable[[Any, Any], jax.Array]] = {
     "none": lambda x, width: jnp.zeros_like(x),
     "straight": lambda x, width: jnp.ones_like(x),
     "sigmoid": _bell,
@@ -92,7 +92,7 @@ SURROGATES: dict[str, Callable[[jax.Array, Any], jax.Array]] = {
 """The slopes that may stand in for that of `step`, by name."""
 
 
-def _above_zero(surrogate: str, x: jax.Array, width: Any) -> jax.Array:
+def _above_zero(surrogate: str, x: Any, width: Any) -> jax.Array:
     return jnp.where(x > 0, jnp.ones_like(x), jnp.zeros_like(x))
 
 

@@ -174,7 +174,7 @@ class Neuron:
         """
         changed = self.type.with_parameters(**parameters)
         new = {name: changed.parameters[name] for name in parameters}
-        free = (self.trainable - parameters.keys()) | changed.trainable
+        free = self.trainable.difference(parameters) | changed.trainable
         return Neuron(self.type, {**self.parameters, **new}, free)
 
     def apply(self, inputs: vv.VValue, **feeds: Any) -> vv.VValue:

@@ -6,3 +6,4 @@ from snakebird.testing._machines import (
     numbers as numbers,
     trees as trees,
 )
+from snakebird.testing._programs import programs as programs

@@ -240,35 +240,47 @@ class _Check:
     def slopes(self, rng: np.random.Generator, *, differences: bool) -> None:
         """Gradients: finite, the same in both modes, and those of central differences."""
         point = self.point(self.inputs)
-        for other, where in (
-            (self.point(self._padded()), ""),
-            (_moved(point, 0.0, numbers=False), " at zero"),
-        ):
-            for label, slope in zip(_labels(other), self._gradient(other, rng)[1], strict=True):
-                if not np.isfinite(slope):
-                    self.fail(f"its gradient for {label} is {slope}{where}")
-        function, gradient = self._gradient(point, rng)
-        z, _ = ravel_pytree(point)
-        if not z.size:
+        if not ravel_pytree(point)[0].size:
             return
-        self._compare(point, gradient, jax.jacfwd(function)(z), 1e-9, "in forward mode")
+        slopes = self._slopes(point, rng)
+        gradient, forward, by_steps = slopes(point)
+        self._compare(point, gradient, forward, 1e-9, "in forward mode")
         if differences:
-            moves = _STEP * jnp.eye(z.size)
-            ahead, behind = (jax.vmap(function)(z + move) for move in (moves, -moves))
-            slopes = (ahead - behind) / (2 * _STEP)
-            self._compare(point, gradient, slopes, _SLOPE, "by central differences")
+            self._compare(point, gradient, by_steps, _SLOPE, "by central differences")
+        zero, padded = _moved(point, 0.0, numbers=False), self.point(self._padded())
+        self._finite(zero, slopes(zero)[0], " at zero")
+        self._finite(padded, self._slopes(padded, rng, only_gradient=True)(padded)[0], "")
 
-    def _gradient(self, point: Any, rng: np.random.Generator) -> tuple[Any, np.ndarray]:
-        """A random combination of the outputs as a function of a vector, and its gradient."""
-        z, rebuild = ravel_pytree(point)
-        weights = jnp.asarray(rng.uniform(0.5, 1.5, jax.eval_shape(self.at, point).data.shape))
+    def _slopes(self, like: Any, rng: np.random.Generator, *, only_gradient: bool = False) -> Any:
+        """For points with the structure of one, the slopes of a random combination of outputs.
+
+        In reverse mode, in forward mode, and by central differences.
+        """
+        rebuild = ravel_pytree(like)[1]
+        weights = jnp.asarray(rng.uniform(0.5, 1.5, jax.eval_shape(self.at, like).data.shape))
         function = lambda z: jnp.sum(weights * self.at(rebuild(z)).data)
-        return function, np.asarray(jax.grad(function)(z)) if z.size else np.zeros(0)
+
+        @jax.jit
+        def slopes(z: Any) -> list[Any]:
+            moves = _STEP * jnp.eye(z.size)
+            if only_gradient:
+                return [jax.grad(function)(z)]
+            ahead, behind = (jax.vmap(function)(z + move) for move in (moves, -moves))
+            by_steps = (ahead - behind) / (2 * _STEP)
+            return [jax.grad(function)(z), jax.jacfwd(function)(z), by_steps]
+
+        return lambda point: [np.asarray(slope) for slope in slopes(ravel_pytree(point)[0])]
+
+    def _finite(self, point: Any, gradient: np.ndarray, where: str) -> None:
+        for label, slope in zip(_labels(point), gradient, strict=True):
+            if not np.isfinite(slope):
+                self.fail(f"its gradient for {label} is {slope}{where}")
 
     def _compare(
-        self, point: Any, gradient: np.ndarray, found: jax.Array, tolerance: float, how: str
+        self, point: Any, gradient: np.ndarray, found: np.ndarray, tolerance: float, how: str
     ) -> None:
-        error = np.abs(gradient - np.asarray(found))
+        self._finite(point, gradient, "")
+        error = np.abs(gradient - found)
         worst = int(np.argmax(error))
         if not error[worst] <= tolerance * (1 + np.max(np.abs(gradient))):
             own, other = gradient[worst], found[worst]
