@@ -4,29 +4,21 @@ from snakebird.vvalues._algebra import (
     VValue as VValue,
     add as add,
     apply_matrix as apply_matrix,
-    canonical as canonical,
     combine as combine,
-    count as count,
-    equal as equal,
     get as get,
     inner as inner,
-    is_nonnegative as is_nonnegative,
     keys as keys,
-    less_equal as less_equal,
     lin_comb as lin_comb,
     map_numbers as map_numbers,
     mask as mask,
     mask_sum as mask_sum,
-    max_norm as max_norm,
     multiply as multiply,
-    norm as norm,
     number as number,
     outer as outer,
     put as put,
     restrict as restrict,
     scale as scale,
     select as select,
-    trim as trim,
     where as where,
     zero as zero,
 )
@@ -36,7 +28,22 @@ from snakebird.vvalues._flat import (
     space_of as space_of,
     unflatten as unflatten,
 )
-from snakebird.vvalues._lists import END as END, from_list as from_list, link_list as link_list, to_list as to_list
+from snakebird.vvalues._lists import (
+    END as END,
+    from_list as from_list,
+    link_list as link_list,
+    to_list as to_list,
+)
+from snakebird.vvalues._norms import (
+    canonical as canonical,
+    count as count,
+    equal as equal,
+    is_nonnegative as is_nonnegative,
+    less_equal as less_equal,
+    max_norm as max_norm,
+    norm as norm,
+    trim as trim,
+)
 from snakebird.vvalues._slots import place as place, rearrange as rearrange
 from snakebird.vvalues._space import Space as Space
 from snakebird.vvalues._text import (

@@ -5,7 +5,6 @@ one argument is. Corner cases follow the laws of a vector space and of bilineari
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from fractions import Fraction
 from functools import reduce
 from typing import Any
 
@@ -13,23 +12,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from snakebird.errors import SpaceError
-from snakebird.vvalues._flat import Flat, flatten, flatten_all, unflatten
+from snakebird.vvalues._flat import Flat, flatten, flatten_all, whole
 from snakebird.vvalues._forms import apply_form
 from snakebird.vvalues._slots import rearrange
-from snakebird.vvalues._space import Space
+from snakebird.vvalues._space import Space, as_path
 from snakebird.vvalues._tree import (
     NUMBER,
+    HoldsFlat,
     Leaf,
     Path,
     entries,
     grow,
     is_exact,
     is_leaf,
-    is_zero,
+    is_vacant,
+    plus,
     shape_of,
-    show_path,
-    stored,
+    times,
+    unlike,
 )
 
 VValue = Any
@@ -39,13 +39,6 @@ VValue = Any
 def zero() -> VValue:
     """The zero value: the empty tree."""
     return {}
-
-
-def _any_flat(values: Iterable[Any]) -> bool:
-    """Whether one of the values is `Flat` or holds a `Flat` branch."""
-    return any(
-        isinstance(v, Flat) or (isinstance(v, Mapping) and _any_flat(v.values())) for v in values
-    )
 
 
 def add(*values: VValue) -> VValue:
@@ -68,33 +61,39 @@ def lin_comb(coefficients: Iterable[VValue], values: Iterable[VValue]) -> VValue
     >>> lin_comb([2, -1], [{"a": 1}, {"a": 2, "b": 1}])
     {'b': -1}
     """
-    factors, values = [number(c) for c in coefficients], list(values)
-    if _any_flat(values):
-        flats = flatten_all(*values)
-        space = reduce(Space.__or__, [f.space for f in flats])
-        return Flat(space, sum(_times(c, flatten(f, space).data) for c, f in zip(factors, flats, strict=True)))  # type: ignore[arg-type]
+    coefficients, values = list(coefficients), list(values)
+    if not any(isinstance(v, Flat) for v in (*coefficients, *values)):
+        try:
+            return _lin_comb_of_trees(coefficients, values)
+        except HoldsFlat:
+            pass
+    flats = flatten_all(*values)
+    space = reduce(Space.__or__, [f.space for f in flats], Space())
+    terms = [
+        _scaled(number(c), flatten(f, space).data) for c, f in zip(coefficients, flats, strict=True)
+    ]
+    return Flat(space, reduce(jnp.add, terms))
+
+
+def _lin_comb_of_trees(coefficients: list[VValue], values: list[VValue]) -> VValue:
     out: dict[Path, Leaf] = {}
-    for factor, value in zip(factors, values, strict=True):
+    for coefficient, value in zip(coefficients, values, strict=True):
+        factor = number(coefficient)
+        one = is_exact(factor) and factor == 1
         for path, leaf in entries(value):
-            term = leaf if is_exact(factor) and factor == 1 else factor * leaf
-            if path in out and shape_of(out[path]) != shape_of(term):
-                raise SpaceError(
-                    f"leaves of shape {list(shape_of(out[path]))} and {list(shape_of(term))} meet",
-                    show_path(path),
-                    "bring both to one shape, or give them different keys",
-                )
-            out[path] = out[path] + term if path in out else term
+            term = leaf if one else times(factor, leaf)
+            out[path] = plus(out[path], term, path) if path in out else term
     return grow(out)
 
 
-def _times(factor: Any, data: jax.Array) -> jax.Array:
+def _scaled(factor: Leaf, data: jax.Array) -> jax.Array:
     if is_exact(factor):
         return data if factor == 1 else float(factor) * data
     return jnp.expand_dims(factor, -1) * data
 
 
 def mask(mask: VValue, value: VValue) -> VValue:
-    """The multiplicative mask: each mask number multiplies the whole part of `value` below its path.
+    """The multiplicative mask: each mask number multiplies all of `value` at and below its path.
 
     Bilinear. A mask's number that stands beside branches multiplies the whole branch too.
 
@@ -121,11 +120,13 @@ def apply_matrix(matrix: VValue, value: VValue, level: int = 1) -> VValue:
     >>> apply_matrix({"x": {"a": 8}, "y": {"b": 10}}, {"a": 3, "b": 5})
     {'x': 24, 'y': 50}
     """
-    return apply_form("rows", matrix, value, level)
+    return apply_form("mask_sum", matrix, value, level)
 
 
 def outer(left: VValue, right: VValue) -> VValue:
     """The outer product: every path of `left` followed by every path of `right`.
+
+    The product of two arrays has the axes of both.
 
     >>> outer({"a": 2}, {"x": 3, "y": 4})
     {'a': {'x': 6, 'y': 8}}
@@ -134,7 +135,11 @@ def outer(left: VValue, right: VValue) -> VValue:
 
 
 def multiply(left: VValue, right: VValue) -> VValue:
-    """The pathwise product."""
+    """The pathwise product.
+
+    >>> multiply({"a": 2, "b": 3}, {"b": 4, "c": 5})
+    {'b': 12}
+    """
     return apply_form("multiply", left, right)
 
 
@@ -154,18 +159,29 @@ def number(value: VValue) -> Leaf:
     (2, 3, 0)
     """
     if isinstance(value, Flat):
+        lead = value.data.shape[:-1]
         if () not in value.space:
-            return jnp.zeros(value.data.shape[:-1], value.data.dtype)
-        return value.data[..., value.space.slot(())].reshape(*value.data.shape[:-1], *value.space.shape(()))
-    node = value.get(NUMBER, 0) if isinstance(value, Mapping) else value
-    return number(node) if isinstance(node, (Mapping, Flat)) else node if is_leaf(node) else 0
+            return jnp.zeros(lead, value.data.dtype)
+        return value.data[..., value.space.slot(())].reshape((*lead, *value.space.shape(())))
+    node = value.get(NUMBER, 0) if isinstance(value, (dict, Mapping)) else value
+    if isinstance(node, (dict, Mapping, Flat)):
+        return number(node)
+    return node if is_leaf(node) else 0
 
 
 def keys(value: VValue) -> tuple[str, ...]:
-    """The first keys of a value; those of a `Flat` are all that its space has."""
+    """The first keys of a value that are not known to be zero.
+
+    Those of a `Flat` are all that its space has.
+
+    >>> keys({"a": {"b": 1}, "c": 0, ":number": 2})
+    ('a',)
+    """
     if isinstance(value, Flat):
         return value.space.keys
-    return tuple(k for k in value if k != NUMBER) if isinstance(value, Mapping) else ()
+    if not isinstance(value, Mapping):
+        return ()
+    return tuple(k for k, branch in value.items() if k != NUMBER and not is_vacant(branch))
 
 
 def get(value: VValue, *path: str) -> VValue:
@@ -175,10 +191,16 @@ def get(value: VValue, *path: str) -> VValue:
     (3, {})
     """
     for depth, key in enumerate(path):
-        if isinstance(value, Flat):
+        if key == NUMBER:
+            value = number(value)
+        elif isinstance(value, Flat):
             prefix = path[depth:]
-            return Flat(value.space.sub(prefix), value.data[..., value.space.below(prefix)])
-        value = value.get(key, {}) if isinstance(value, Mapping) else {}
+            if NUMBER in prefix:
+                prefix = prefix[: prefix.index(NUMBER)]
+            part = Flat(value.space.sub(prefix), value.data[..., value.space.below(prefix)])
+            return get(part, *path[depth + len(prefix) :])
+        else:
+            value = value.get(key, {}) if isinstance(value, (dict, Mapping)) else {}
     return value
 
 
@@ -188,6 +210,10 @@ def put(value: VValue, path: Path, part: VValue) -> VValue:
     >>> put({"a": {"b": 3}}, ("a", "c"), 4)
     {'a': {'b': 3, 'c': 4}}
     """
+    path = as_path(path)
+    if path and path[-1] == NUMBER:
+        branches = select(get(value, *path[:-1]), lambda p: p != ())
+        return put(value, path[:-1], add(branches, number(part)))
     wrapped = part
     for key in reversed(path):
         wrapped = {key: wrapped}
@@ -201,8 +227,9 @@ def select(value: VValue, keep: Iterable[Path] | Callable[[Path], bool]) -> VVal
     {'a': {'b': 3}}
     """
     if not callable(keep):
-        prefixes = [tuple(path) for path in keep]
+        prefixes = [as_path(path) for path in keep]
         return select(value, lambda p: any(p[: len(prefix)] == prefix for prefix in prefixes))
+    value = whole(value)
     if isinstance(value, Flat):
         space = Space({path: shape for path, shape in value.space.items if keep(path)})
         return Flat(space, rearrange(value.data, space.inclusion(value.space)))
@@ -220,6 +247,7 @@ def map_numbers(function: Callable[[Any], Any], value: VValue) -> VValue:
 
     On trees it sees one leaf at a time, on `Flat` the whole vector; zeros stay zeros in both.
     """
+    value = whole(value)
     if isinstance(value, Flat):
         return Flat(value.space, function(value.data))
     return grow({path: function(leaf) for path, leaf in entries(value)})
@@ -227,11 +255,15 @@ def map_numbers(function: Callable[[Any], Any], value: VValue) -> VValue:
 
 def combine(function: Callable[[Any, Any], Any], left: VValue, right: VValue) -> VValue:
     """Apply a function with `function(0, 0) == 0` to the two numbers at every path."""
-    if _any_flat((left, right)):
-        flats = flatten_all(left, right)
-        space = flats[0].space | flats[1].space
-        return Flat(space, function(*(flatten(flat, space).data for flat in flats)))
+    left, right = whole(left), whole(right)
+    if isinstance(left, Flat) or isinstance(right, Flat):
+        u, v = flatten_all(left, right)
+        space = u.space | v.space
+        return Flat(space, function(flatten(u, space).data, flatten(v, space).data))
     u, v = dict(entries(left)), dict(entries(right))
+    for path in u.keys() & v.keys():
+        if shape_of(u[path]) != shape_of(v[path]):
+            raise unlike(shape_of(u[path]), shape_of(v[path]), path)
     return grow({path: function(u.get(path, 0), v.get(path, 0)) for path in u | v})
 
 
@@ -240,94 +272,3 @@ def where(condition: Any, left: VValue, right: VValue) -> VValue:
     if isinstance(condition, (bool, np.bool_)):
         return left if condition else right
     return combine(lambda a, b: jnp.where(condition, a, b), left, right)
-
-
-def max_norm(value: VValue) -> Leaf:
-    """The largest absolute number; 0 for zero. At ties the gradient is shared evenly.
-
-    >>> max_norm({"a": {"b": -7.5}, "c": 3})
-    7.5
-    """
-    if isinstance(value, Flat):
-        return jnp.max(jnp.abs(value.data), axis=-1, initial=0)
-    sizes = [abs(leaf) if is_exact(leaf) else jnp.max(jnp.abs(leaf)) for _, leaf in entries(value)]
-    if all(map(is_exact, sizes)):
-        return max(sizes, default=0)
-    return jnp.max(jnp.stack([jnp.asarray(size, float) for size in sizes]))
-
-
-def norm(value: VValue, order: float = 2) -> Leaf:
-    """The p-norm over all numbers; `order` may be 1, 2, any p >= 1, or infinity.
-
-    >>> norm({"a": 3, "b": {"c": 4}}), norm({"a": -3, "b": 4}, 1)
-    (5.0, 7)
-    """
-    if order == float("inf"):
-        return max_norm(value)
-    if isinstance(value, Flat):
-        if order == 1:
-            return jnp.sum(jnp.abs(value.data), axis=-1)
-        total = jnp.sum(jnp.abs(value.data) ** order, axis=-1)
-        return jnp.where(total > 0, jnp.where(total > 0, total, 1) ** (1 / order), 0)
-    total = sum(abs(leaf) ** order if is_exact(leaf) else jnp.sum(jnp.abs(leaf) ** order) for _, leaf in entries(value))
-    return total if order == 1 else total ** (1 / order)
-
-
-def trim(value: VValue, threshold: float) -> VValue:
-    """Drop every number that is not larger than `threshold` in size; a bare number is kept.
-
-    >>> trim({"a": {"b": -0.7, "c": 0.1}}, 0.3)
-    {'a': {'b': -0.7}}
-    """
-    if isinstance(value, Flat):
-        if value.space.paths == ((),):
-            return value
-        return map_numbers(lambda x: jnp.where(jnp.abs(x) > threshold, x, 0), value)
-    if not isinstance(value, Mapping) or all(path == () for path, _ in entries(value)):
-        return value
-    keep = {p: leaf if is_exact(leaf) else jnp.where(jnp.abs(leaf) > threshold, leaf, 0) for p, leaf in entries(value)}
-    return grow({path: leaf for path, leaf in keep.items() if not is_exact(leaf) or abs(leaf) > threshold})
-
-
-def count(value: VValue, zeros: bool = False) -> int:
-    """How many numbers are not zero; with `zeros=True`, how many are written down.
-
-    >>> count({"a": 1, "b": {"c": 0}}), count({"a": 1, "b": {"c": 0}}, zeros=True)
-    (1, 2)
-    """
-    if isinstance(value, Flat):
-        return value.space.size if zeros else int(jnp.count_nonzero(value.data))
-    leaves = [leaf for _, leaf in (stored(value) if zeros else entries(value))]
-    return sum(1 if is_exact(x) else int(np.size(x) if zeros else jnp.count_nonzero(x)) for x in leaves)
-
-
-def is_nonnegative(value: VValue) -> bool:
-    """Whether no number is below zero."""
-    return all(x >= 0 if is_exact(x) else bool((x >= 0).all()) for _, x in entries(unflatten(value)))
-
-
-def less_equal(left: VValue, right: VValue) -> bool:
-    """Whether `left <= right` at every path; a missing number is 0."""
-    return is_nonnegative(lin_comb([-1, 1], [left, right]))
-
-
-def equal(left: VValue, right: VValue, tolerance: float = 0.0) -> bool:
-    """Whether two values are the same in max norm, up to a tolerance."""
-    left, right = unflatten(left), unflatten(right)
-    if any(left_s != right_s for left_s, right_s in _shared_shapes(left, right)):
-        return False
-    return bool(max_norm(lin_comb([1, -1], [left, right])) <= tolerance)
-
-
-def _shared_shapes(left: Any, right: Any) -> list[tuple[Any, Any]]:
-    u, v = dict(entries(left)), dict(entries(right))
-    return [(shape_of(u[path]), shape_of(v[path])) for path in u.keys() & v.keys()]
-
-
-def canonical(value: VValue) -> dict[Path, Leaf]:
-    """The value as a finite map *path -> number*, sorted, zeros dropped: for comparison and I/O."""
-    return {
-        path: leaf
-        for path, leaf in sorted(entries(unflatten(value)), key=lambda item: item[0])
-        if not is_zero(np.asarray(leaf) if not isinstance(leaf, Fraction) else leaf)
-    }

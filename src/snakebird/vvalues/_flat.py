@@ -1,18 +1,27 @@
 """`Flat`: the array carrier of V-values, one vector in a known `Space`."""
 
-from collections.abc import Mapping
-from fractions import Fraction
+import itertools as it
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
-from snakebird.errors import ValueFormatError
 from snakebird.vvalues._slots import place
-from snakebird.vvalues._space import Space
-from snakebird.vvalues._tree import NUMBER, Path, is_exact, is_leaf, shape_of, show_path
+from snakebird.vvalues._space import Shape, Space, no_room
+from snakebird.vvalues._tree import (
+    NUMBER,
+    Path,
+    is_exact,
+    is_leaf,
+    is_zero,
+    refuse_branches,
+    shape_of,
+    unlike,
+)
 
 
 class Flat(eqx.Module):
@@ -26,41 +35,53 @@ class Flat(eqx.Module):
     data: jax.Array
 
     def __repr__(self) -> str:
-        known = isinstance(self.data, (jax.Array, np.ndarray)) and not isinstance(self.data, jax.core.Tracer)
-        shown = str(np.asarray(self.data)) if known and self.data.size <= 12 else f"{jnp.shape(self.data)}"
+        known = isinstance(self.data, (jax.Array, np.ndarray)) and not isinstance(self.data, Tracer)
+        shown = (
+            str(np.asarray(self.data))
+            if known and self.data.size <= 12
+            else f"{jnp.shape(self.data)}"
+        )
         return f"Flat({self.space!r}, {shown})"
+
+
+def holds_flat(value: Any) -> bool:
+    """Whether a value is `Flat` or a tree that holds a `Flat` branch."""
+    if isinstance(value, (dict, Mapping)):
+        return any(holds_flat(branch) for branch in value.values())
+    return isinstance(value, Flat)
+
+
+def whole(value: Any) -> Any:
+    """A tree that holds `Flat` branches as one `Flat`; any other value as it is."""
+    return flatten(value) if holds_flat(value) else value
 
 
 def flatten(value: Any, space: Space | None = None) -> Flat:
     """A V-value of either carrier as `Flat`, in its own space or in a larger given one.
 
-    Branches of a tree may themselves be `Flat`. Raises `SpaceError` where the value does not fit.
+    Branches of a tree may themselves be `Flat`. Raises `SpaceError` where the value does not
+    fit; a zero that is written down in a tree fits everywhere.
     """
     if not isinstance(value, Flat):
         pieces = _collect(value)
-        return _assemble(pieces, _space_of(pieces) if space is None else space)
+        dtype = _dtype(pieces.values())
+        if space is None:
+            return _assemble(pieces, _space_of(pieces), dtype)
+        fitting = {at: piece for at, piece in pieces.items() if _matters(at, piece, space)}
+        return _assemble(fitting, space, dtype)
     if space is None or space == value.space:
         return value
     return Flat(space, place(value.data, value.space.inclusion(space), space.size))
 
 
 def flatten_all(*values: Any) -> list[Flat]:
-    """Several values as `Flat`, each in its own space; plain numbers take the dtype of the arrays."""
-    flats = [flatten(value) for value in values]
-    arrays = [_holds_arrays(value) for value in values]
-    if all(arrays) or not any(arrays):
-        return flats
-    dtype = jnp.result_type(*(f.data.dtype for f, own in zip(flats, arrays, strict=True) if own))
+    """Several values as `Flat`, each in its own space; plain numbers take the arrays' dtype."""
+    parts = [{(): value} if isinstance(value, Flat) else _collect(value) for value in values]
+    dtype = _dtype(piece for pieces in parts for piece in pieces.values())
     return [
-        f if own else Flat(f.space, f.data.astype(dtype))
-        for f, own in zip(flats, arrays, strict=True)
+        value if isinstance(value, Flat) else _assemble(pieces, _space_of(pieces), dtype)
+        for value, pieces in zip(values, parts, strict=True)
     ]
-
-
-def _holds_arrays(value: Any) -> bool:
-    if isinstance(value, Flat):
-        return True
-    return any(not is_exact(piece) for piece in _collect(value).values())
 
 
 def unflatten(value: Any) -> Any:
@@ -71,7 +92,7 @@ def unflatten(value: Any) -> Any:
     """
     if isinstance(value, Flat):
         data = value.data
-        return value.space.unflatten(data if isinstance(data, jax.core.Tracer) else np.asarray(data))
+        return value.space.unflatten(data if isinstance(data, Tracer) else np.asarray(data))
     if isinstance(value, Mapping):
         return {key: unflatten(branch) for key, branch in value.items()}
     return value
@@ -87,40 +108,73 @@ def _collect(value: Any) -> dict[Path, Any]:
     pieces: dict[Path, Any] = {}
 
     def walk(node: Any, prefix: Path) -> None:
-        if isinstance(node, Mapping):
+        if isinstance(node, (dict, Mapping)):
             for key, branch in node.items():
+                if key == NUMBER:
+                    refuse_branches(branch, prefix)
                 walk(branch, prefix if key == NUMBER else (*prefix, key))
         elif isinstance(node, Flat) or is_leaf(node):
-            if prefix in pieces:
-                raise ValueFormatError("this path is given twice", show_path(prefix), "add the two values first")
             pieces[prefix] = node
 
     walk(value, ())
     return pieces
 
 
-def _piece_space(prefix: Path, piece: Any) -> Space:
-    return piece.space.under(prefix) if isinstance(piece, Flat) else Space({prefix: shape_of(piece)})
+def _matters(at: Path, piece: Any, space: Space) -> bool:
+    """Whether a piece has a place in `space` or is not known to be zero."""
+    if isinstance(piece, Flat) or not is_zero(piece):
+        return True
+    return at in space and space.shape(at) == shape_of(piece)
+
+
+def _paths(at: Path, piece: Any) -> Iterable[tuple[Path, Shape]]:
+    """Every path of a piece with its shape, in the order of its numbers."""
+    if isinstance(piece, Flat):
+        return [((*at, *path), shape) for path, shape in piece.space.items]
+    return [(at, shape_of(piece))]
 
 
 def _space_of(pieces: dict[Path, Any]) -> Space:
-    return Space({path: shape for at, piece in pieces.items() for path, shape in _piece_space(at, piece).items})
+    return Space(dict(it.chain.from_iterable(_paths(at, piece) for at, piece in pieces.items())))
 
 
-def _vector(piece: Any) -> jax.Array:
-    if isinstance(piece, Flat):
-        return piece.data
-    return jnp.ravel(jnp.asarray(float(piece) if isinstance(piece, (int, Fraction)) else piece))
+def _dtype(pieces: Iterable[Any]) -> Any:
+    """The dtype that pieces have in common; that of floats if all are plain numbers."""
+    arrays = [p.data if isinstance(p, Flat) else p for p in pieces if not is_exact(p)]
+    return jnp.result_type(float, *(array.dtype for array in arrays))
 
 
-def _assemble(pieces: dict[Path, Any], space: Space) -> Flat:
+def _assemble(pieces: dict[Path, Any], space: Space, dtype: Any) -> Flat:
     """One vector from pieces that cover disjoint parts of `space`, zero elsewhere."""
-    if not pieces:
-        return Flat(space, jnp.zeros(space.size))
-    vectors = [_vector(piece) for piece in pieces.values()]
-    strong = [v.dtype for v, p in zip(vectors, pieces.values(), strict=True) if hasattr(p, "dtype") or isinstance(p, Flat)]
-    dtype = jnp.result_type(float, *strong)
+    # What is known becomes one constant; what may be traced is put together at run time.
+    known = {at: piece for at, piece in pieces.items() if not isinstance(piece, (Flat, jax.Array))}
+    constant = np.zeros(space.size, dtype)
+    for at, piece in known.items():
+        constant[_slots(at, piece, space)] = np.ravel(np.asarray(piece, float))
+    if len(known) == len(pieces):
+        return Flat(space, jnp.asarray(constant))
+    vectors, slots = [], []
+    for at, piece in pieces.items():
+        if at not in known:
+            vectors.append(piece.data if isinstance(piece, Flat) else jnp.ravel(piece))
+            slots.append(_slots(at, piece, space))
+    if known:
+        rest = np.concatenate([_slots(at, piece, space) for at, piece in known.items()])
+        vectors.append(jnp.asarray(constant[rest]))
+        slots.append(rest)
     lead = jnp.broadcast_shapes(*[v.shape[:-1] for v in vectors])
-    data = jnp.concatenate([jnp.broadcast_to(v, (*lead, v.shape[-1])).astype(dtype) for v in vectors], axis=-1)
-    slots = np.concatenate([_piece_space(at, piece).inclusion(space) for at, piece in pieces.items()])
-    return Flat(space, place(data, slots, space.size))
+    spread = [jnp.broadcast_to(v, (*lead, v.shape[-1])).astype(dtype) for v in vectors]
+    data = jnp.concatenate(spread, axis=-1)
+    return Flat(space, place(data, np.concatenate(slots), space.size))
+
+
+def _slots(at: Path, piece: Any, space: Space) -> np.ndarray:
+    """Where the numbers of a piece stand in `space`."""
+    if isinstance(piece, Flat):
+        return piece.space.under(at).inclusion(space)
+    if at not in space:
+        raise no_room([at])
+    if space.shape(at) != shape_of(piece):
+        raise unlike(shape_of(piece), space.shape(at), at)
+    slot = space.slot(at)
+    return np.arange(slot.start, slot.stop)

@@ -1,86 +1,136 @@
-"""The bilinear forms of the algebra, each defined by which pairs of paths meet and where they go.
+"""The bilinear forms of the algebra, each defined by which entries meet and where they land.
 
-A form multiplies entry `p` of the left value with entry `q` of the right one and adds the
-product to the result at a path that depends on `p` and `q` alone, so bilinearity holds by
+A form multiplies entry `p` of the left value with entries of the right one and adds the
+products to the result at paths that depend on the two paths alone, so bilinearity holds by
 construction. On trees the pairs are walked; on `Flat` they are index maps found once per pair
 of spaces.
+
+An array is a number per index, as if the index were one more key. So a number scales arrays
+and branches alike, and two arrays in one place multiply elementwise, or to their inner product
+where a form adds up what it selects.
 """
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 
-from snakebird.vvalues._flat import Flat, flatten
+from snakebird.vvalues._flat import Flat, flatten_all
 from snakebird.vvalues._slots import rearrange, sum_at
-from snakebird.vvalues._space import Space
-from snakebird.vvalues._tree import NUMBER, Leaf, Path, entries, grow, is_exact, shape_of
+from snakebird.vvalues._space import Shape, Space
+from snakebird.vvalues._tree import (
+    NUMBER,
+    HoldsFlat,
+    Leaf,
+    Path,
+    branch,
+    entries,
+    grow,
+    plus,
+    shape_of,
+    times,
+    unlike,
+)
 
-Form = Literal["mask", "mask_sum", "rows", "outer", "multiply", "inner"]
+Form = Literal["mask", "mask_sum", "outer", "multiply", "inner"]
 
 
-def target(form: Form, p: Path, q: Path, level: int) -> Path | None:
-    """Where the product of entry `p` (left) and entry `q` (right) goes; `None`: nowhere.
+class Route(NamedTuple):
+    """Where one entry of the left value goes.
 
-    * mask: `p` begins `q`; goes to `q`.
-    * mask_sum: `p` begins `q`; goes to the rest of `q`.
-    * rows: as mask_sum behind the first `level` keys of `p`, which stay.
-    * outer: always; goes to `p` followed by `q`.
-    * multiply: `p` equals `q`; goes there. inner: the same, all to the root.
+    It meets the right value's entries at `look` and, if `deep`, below it; the product with the
+    entry at `look + rest` lands at `land + rest`.
+    """
+
+    look: Path
+    land: Path
+    deep: bool = True
+
+
+def route(form: Form, p: Path, level: int) -> Route | None:
+    """The route of the left entry at `p`; `None` where it meets nothing.
+
+    With a `level`, the first keys of `p` name a row of the result, as in a matrix.
+    """
+    if len(p) < level:
+        return None
+    match form:
+        case "mask":
+            return Route(p, p)
+        case "mask_sum":
+            return Route(p[level:], p[:level])
+        case "outer":
+            return Route((), p)
+        case "multiply":
+            return Route(p, p, deep=False)
+        case "inner":
+            return Route(p, (), deep=False)
+
+
+def product_shape(form: Form, a: Shape, b: Shape, rest: Path, at: Path) -> Shape | None:
+    """The shape of the product of two leaves, or `None` where they do not meet.
+
+    An array in a mask meets what stands in its very place, and nothing below.
     """
     if form == "outer":
-        return (*p, *q)
-    if form == "multiply":
-        return p if p == q else None
-    if form == "inner":
-        return () if p == q else None
-    row, column = p[:level], p[level:]
-    if len(p) < level or q[: len(column)] != column:
+        return a + b
+    if a and rest:
         return None
-    return q if form == "mask" else (*row, *q[len(column) :])
+    if a and b and a != b:
+        raise unlike(a, b, at)
+    return () if form == "inner" or (form == "mask_sum" and a and b) else a or b
 
 
 def apply_form(form: Form, left: Any, right: Any, level: int = 0) -> Any:
     """Apply a bilinear form to two V-values; on `Flat` as soon as one of them is."""
-    if isinstance(left, Flat) or isinstance(right, Flat):
-        return _on_flat(form, flatten(left), flatten(right), level)
+    if not isinstance(left, Flat) and not isinstance(right, Flat):
+        try:
+            return _on_trees(form, left, right, level)
+        except HoldsFlat:
+            pass
+    u, v = flatten_all(left, right)
+    return _on_flat(form, u, v, level)
+
+
+def _on_trees(form: Form, left: Any, right: Any, level: int) -> Any:
     out: dict[Path, Leaf] = {}
+    # In sorted order, so that sums of floats do not depend on the order of keys.
     for p, a in sorted(entries(left), key=itemgetter(0)):
-        for q, b in _partners(form, p, right, level):
-            path = target(form, p, q, level)
-            if path is None or not _compatible(shape_of(a), shape_of(b), len(q) - len(p) + level):
-                continue
-            product = _sum_all(a * b) if form == "inner" else a * b
-            if path not in out:
-                out[path] = product
-            elif shape_of(out[path]) == shape_of(product):
-                out[path] = out[path] + product
+        way = route(form, p, level)
+        if way is None:
+            continue
+        for path, b in _met(way, right):
+            product = _product(form, a, b, path[len(way.land) :], path)
+            if product is not None:
+                out[path] = plus(out[path], product, path) if path in out else product
     return grow(out)
 
 
-def _partners(form: Form, p: Path, right: Any, level: int) -> Iterable[tuple[Path, Leaf]]:
-    """Those entries of the right tree that may meet entry `p` of the left one."""
-    if form == "outer":
-        return entries(right)
-    column = p[level:]
+def _met(way: Route, right: Any) -> Iterable[tuple[Path, Leaf]]:
+    """The entries of the right tree on a route, each under the path where its product lands."""
     node = right
-    for key in column:
-        node = node.get(key) if isinstance(node, Mapping) else None
-    if form in ("multiply", "inner"):
-        node = node.get(NUMBER) if isinstance(node, Mapping) else node
-    return entries(node, column)
+    for key in way.look:
+        node = branch(node, key)
+    if not way.deep and isinstance(node, Mapping):
+        node = node.get(NUMBER)
+    return entries(node, way.land)
 
 
-def _sum_all(leaf: Leaf) -> Leaf:
-    return leaf if is_exact(leaf) else jnp.sum(leaf)
-
-
-def _compatible(a: tuple[int, ...], b: tuple[int, ...], rest: int) -> bool:
-    """Numbers scale anything; two arrays meet only at the same place and in the same shape."""
-    return a == () or b == () or (a == b and rest == 0)
+def _product(form: Form, a: Leaf, b: Leaf, rest: Path, at: Path) -> Leaf | None:
+    left, right = shape_of(a), shape_of(b)
+    if not left and not right:
+        return times(a, b)
+    shape = product_shape(form, left, right, rest, at)
+    if shape is None:
+        return None
+    if form == "outer":
+        a = a.reshape(left + (1,) * len(right)) if left else a
+        return times(a, b)
+    product = times(a, b)
+    return product if shape else jnp.sum(product)
 
 
 def _on_flat(form: Form, left: Flat, right: Flat, level: int) -> Flat:
@@ -90,37 +140,37 @@ def _on_flat(form: Form, left: Flat, right: Flat, level: int) -> Flat:
 
 
 @lru_cache(maxsize=4096)
-def _pairs(form: Form, u: Space, v: Space, level: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, Space]:
-    """Index maps `out[k] += left[i] * right[j]` of a form between two spaces, and the result's space."""
+def _pairs(
+    form: Form, u: Space, v: Space, level: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, Space]:
+    """Index maps `out[k] += left[i] * right[j]` of a form, and the result's space."""
     found: list[tuple[slice, slice, Path]] = []
-    shapes: dict[Path, tuple[int, ...]] = {}
-    for p in u.paths:
-        for q in _partner_paths(form, p, v, level):
-            path, a, b = target(form, p, q, level), u.shape(p), v.shape(q)
-            if path is None or not _compatible(a, b, len(q) - len(p) + level):
+    shapes: dict[Path, Shape] = {}
+    for p, a in u.items:
+        way = route(form, p, level)
+        if way is None:
+            continue
+        for q in v.paths_below(way.look) if way.deep else (way.look,) * (way.look in v):
+            rest = q[len(way.look) :]
+            path = (*way.land, *rest)
+            shape = product_shape(form, a, v.shape(q), rest, path)
+            if shape is None:
                 continue
-            shape = () if form == "inner" else (a or b)
-            if shapes.setdefault(path, shape) == shape:
-                found.append((u.slot(p), v.slot(q), path))
+            if shapes.setdefault(path, shape) != shape:
+                raise unlike(shapes[path], shape, path)
+            found.append((u.slot(p), v.slot(q), path))
     space = Space(shapes)
-    triples = [_triple(s, t, space.slot(path)) for s, t, path in found]
-    if not triples:
+    if not found:
         none = np.zeros(0, int)
         return none, none, none, space
+    triples = [_triple(form, s, t, space.slot(path)) for s, t, path in found]
     i, j, k = (np.concatenate(column) for column in zip(*triples, strict=True))
     return i, j, k, space
 
 
-def _partner_paths(form: Form, p: Path, v: Space, level: int) -> tuple[Path, ...]:
+def _triple(form: Form, s: slice, t: slice, out: slice) -> tuple[np.ndarray, ...]:
+    """Index maps of one product of two leaves: of every pair of numbers, or elementwise."""
+    a, b, c = (np.arange(x.start, x.stop) for x in (s, t, out))
     if form == "outer":
-        return v.paths
-    if form in ("multiply", "inner"):
-        return (p,) if p in v else ()
-    return v.paths_below(p[level:])
-
-
-def _triple(s: slice, t: slice, out: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Index maps of one product of two leaves: elementwise, or a number times an array."""
-    n = max(s.stop - s.start, t.stop - t.start)
-    spread = [np.arange(x.start, x.stop) if x.stop - x.start == n else np.full(n, x.start) for x in (s, t, out)]
-    return spread[0], spread[1], spread[2]
+        return np.repeat(a, len(b)), np.tile(b, len(a)), c
+    return tuple(np.broadcast_arrays(a, b, c))

@@ -23,7 +23,7 @@ def from_list(values: Iterable[VValue]) -> VValue:
     >>> from_list([1, 2])
     {'this': 1, 'rest': {'this': 2, 'rest': {'end-list': 1}}}
     """
-    linked: VValue = END
+    linked: VValue = dict(END)
     for value in reversed(list(values)):
         linked = link_list(value, linked)
     return linked

@@ -1,6 +1,4 @@
-"""Moving numbers between vectors by static index maps, as slices where the map is made of few runs."""
-
-import itertools as it
+"""Moving numbers between vectors by static index maps, as slices where a map has few runs."""
 
 import jax
 import jax.numpy as jnp
@@ -32,7 +30,10 @@ def rearrange(data: jax.Array, source: np.ndarray) -> jax.Array:
 
 
 def place(data: jax.Array, slots: np.ndarray, size: int) -> jax.Array:
-    """A vector of `size` with `out[..., slots[k]] = data[..., k]`, zero elsewhere; slots are distinct."""
+    """A vector of `size` with `out[..., slots[k]] = data[..., k]`, zero elsewhere.
+
+    The slots are distinct.
+    """
     source = np.full(size, -1)
     source[slots] = np.arange(len(slots))
     return rearrange(data, source)
@@ -49,15 +50,22 @@ def sum_at(data: jax.Array, slots: np.ndarray, size: int) -> jax.Array:
 
 
 def _runs(source: np.ndarray) -> list[tuple[int, int, int]]:
-    """Cut an index map into runs `(first, step, length)` with step 0 or 1."""
+    """Cut an index map into runs `(first, step, length)` with step 0 or 1.
+
+    Stops at more than `MAX_RUNS`.
+    """
     runs: list[tuple[int, int, int]] = []
-    for index in it.chain(source.tolist()):
+    for index in source.tolist():
         if runs:
             first, step, length = runs[-1]
             gap = index - (first + step * (length - 1))
-            if (length == 1 and (gap == 0 or (gap == 1 and first >= 0))) or (length > 1 and gap == step):
+            if (length == 1 and (gap == 0 or (gap == 1 and first >= 0))) or (
+                length > 1 and gap == step
+            ):
                 runs[-1] = (first, gap, length + 1)
                 continue
+        if len(runs) > MAX_RUNS:
+            break
         runs.append((index, 0, 1))
     return runs
 

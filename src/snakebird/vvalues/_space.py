@@ -3,14 +3,24 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from functools import cached_property, lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from snakebird.errors import SpaceError
-from snakebird.vvalues._tree import Path, grow, shape_of, show_path, stored
+from snakebird.errors import SpaceError, ValueFormatError
+from snakebird.vvalues._tree import Path, grow, shape_of, show_path, stored, unlike
 
 Shape = tuple[int, ...]
+
+
+def as_path(path: Iterable[str]) -> Path:
+    """A path as a tuple; refuses a bare string, which would be read letter by letter."""
+    if isinstance(path, str):
+        raise ValueFormatError(
+            f"a path is {path!r}, expected a tuple of strings", hint=f"write ({path!r},)"
+        )
+    return tuple(path)
 
 
 class Space:
@@ -30,8 +40,8 @@ class Space:
     items: tuple[tuple[Path, Shape], ...]
 
     def __init__(self, paths: Iterable[Path] | Mapping[Path, Shape] = ()):
-        shapes = dict(paths) if isinstance(paths, Mapping) else {tuple(path): () for path in paths}
-        self.items = tuple(sorted((tuple(path), tuple(shape)) for path, shape in shapes.items()))
+        shapes = paths if isinstance(paths, Mapping) else dict.fromkeys(paths, ())
+        self.items = tuple(sorted((as_path(path), tuple(shape)) for path, shape in shapes.items()))
         self._hash = hash(self.items)
 
     @classmethod
@@ -41,6 +51,10 @@ class Space:
 
     def __hash__(self) -> int:
         return self._hash
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Hashes of strings are another process's own.
+        return Space, (dict(self.items),)
 
     def __eq__(self, other: object) -> bool:
         return self is other or (
@@ -66,15 +80,19 @@ class Space:
     @cached_property
     def size(self) -> int:
         """How many numbers a value in this space has."""
-        return sum(int(np.prod(shape)) for _, shape in self.items)
+        return sum(prod(shape) for _, shape in self.items)
 
     @cached_property
     def _offsets(self) -> dict[Path, tuple[int, Shape]]:
         table, at = {}, 0
         for path, shape in self.items:
             table[path] = (at, shape)
-            at += int(np.prod(shape))
+            at += prod(shape)
         return table
+
+    @cached_property
+    def _numbers_only(self) -> bool:
+        return all(shape == () for _, shape in self.items)
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
@@ -86,8 +104,10 @@ class Space:
         try:
             start, shape = self._offsets[path]
         except KeyError:
-            raise SpaceError(f"no path {show_path(path)} in {self!r}", hint="union the spaces first") from None
-        return slice(start, start + int(np.prod(shape)))
+            raise SpaceError(
+                f"no path {show_path(path)} in {self!r}", hint="union the spaces first"
+            ) from None
+        return slice(start, start + prod(shape))
 
     def shape(self, path: Path) -> Shape:
         """The shape of the leaf at `path`."""
@@ -119,10 +139,10 @@ class Space:
         return self is other or (len(self) <= len(other) and _included(self, other))
 
     def __and__(self, other: "Space") -> "Space":
-        return Space({path: shape for path, shape in self.items if path in other})
+        return Space(dict(set(self.items) & set(other.items)))
 
     def inclusion(self, other: "Space") -> np.ndarray:
-        """Static index map: the slot in `other` of each slot of this space (which it must include)."""
+        """Static index map: the slot in `other`, which must include this space, of each slot."""
         return _inclusion(self, other)
 
     def clash(self, other: "Space") -> Path | None:
@@ -132,26 +152,35 @@ class Space:
 
     def unflatten(self, data: Any) -> Any:
         """The tree of a vector: the inverse of `flatten`; zeros are left out."""
+        if isinstance(data, np.ndarray) and data.ndim == 1 and self._numbers_only:
+            return grow(dict(zip(self.paths, data.tolist(), strict=True)))
         leaves = {}
         for path, shape in self.items:
-            leaf = data[self.slot(path)].reshape(shape)
-            leaves[path] = leaf.item() if shape == () and isinstance(leaf, np.ndarray) else leaf
+            leaf = data[..., self.slot(path)].reshape((*data.shape[:-1], *shape))
+            leaves[path] = leaf.item() if isinstance(leaf, np.ndarray) and not leaf.shape else leaf
         return grow(leaves)
 
     def listing(self) -> str:
         """One line a path: slot, path and shape."""
-        return "\n".join(f"{self.slot(p).start:6d}  {show_path(p)}  {list(s) or ''}".rstrip() for p, s in self.items)
+        return "\n".join(
+            f"{self.slot(p).start:6d}  {show_path(p)}  {list(s) or ''}".rstrip()
+            for p, s in self.items
+        )
+
+
+def no_room(lost: list[Path]) -> SpaceError:
+    """The error of a value that has paths a space has not."""
+    more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+    return SpaceError(
+        f"the space has no room for {show_path(lost[0])}{more}", hint="union the spaces first"
+    )
 
 
 @lru_cache(maxsize=4096)
 def _union(a: Space, b: Space) -> Space:
     path = a.clash(b)
     if path is not None:
-        raise SpaceError(
-            f"leaves of shape {list(a.shape(path))} and {list(b.shape(path))} meet",
-            show_path(path),
-            "bring both to one shape, or give them different keys",
-        )
+        raise unlike(a.shape(path), b.shape(path), path)
     return Space({**dict(a.items), **dict(b.items)})
 
 
@@ -168,8 +197,13 @@ def _sub(space: Space, prefix: Path) -> Space:
 
 @lru_cache(maxsize=4096)
 def _inclusion(a: Space, b: Space) -> np.ndarray:
+    path = a.clash(b)
+    if path is not None:
+        raise unlike(a.shape(path), b.shape(path), path)
     if not a <= b:
-        lost = [show_path(p) for p in a.paths if p not in b] or [show_path(a.clash(b) or ())]
-        raise SpaceError(f"{len(lost)} paths do not fit, first {lost[0]}", hint="union the spaces first")
-    slots = [np.arange(s.start, s.stop) for s in map(b.slot, a.paths)]
-    return np.concatenate(slots) if slots else np.zeros(0, int)
+        raise no_room([p for p in a.paths if p not in b])
+    slots = np.concatenate(
+        [np.zeros(0, int), *(np.arange(s.start, s.stop) for s in map(b.slot, a.paths))]
+    )
+    slots.setflags(write=False)
+    return slots

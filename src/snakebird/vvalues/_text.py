@@ -2,35 +2,51 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from snakebird.errors import ValueFormatError
-from snakebird.vvalues._algebra import VValue, canonical
+from snakebird.vvalues._algebra import VValue
 from snakebird.vvalues._flat import unflatten
-from snakebird.vvalues._tree import Leaf, Path, show_path
+from snakebird.vvalues._norms import canonical, differences
+from snakebird.vvalues._tree import Leaf, Path, check, show_path, stored
 
 
 def to_json(value: VValue) -> Any:
-    """The JSON-ready form of a value: fractions as `"1/3"`, arrays as nested lists."""
+    """The JSON-ready form of a value: fractions as `"1/3"`, arrays as nested lists.
+
+    Raises `ValueFormatError` where there is junk, or a number that is not finite.
+
+    >>> to_json({"a": Fraction(1, 3), "b": np.array([1.0, 2.0])})
+    {'a': '1/3', 'b': [1.0, 2.0]}
+    """
     value = unflatten(value)
-    if isinstance(value, Mapping):
-        return {key: to_json(branch) for key, branch in value.items()}
-    if isinstance(value, Fraction):
-        return str(value) if value.denominator != 1 else value.numerator
-    if isinstance(value, (int, float)):
-        return value
-    array = np.asarray(value)
-    return array.item() if array.shape == () else array.tolist()
+    check(value)
+    for path, leaf in stored(value):
+        if not isinstance(leaf, (int, Fraction)) and not np.isfinite(leaf).all():
+            raise ValueFormatError(
+                f"found {leaf}, which JSON cannot hold", show_path(path), "numbers must be finite"
+            )
+    return _to_json(value)
+
+
+def _to_json(node: Any) -> Any:
+    if isinstance(node, Mapping):
+        return {key: _to_json(branch) for key, branch in node.items()}
+    if isinstance(node, Fraction):
+        return str(node) if node.denominator != 1 else node.numerator
+    return node if isinstance(node, (int, float)) else np.asarray(node).tolist()
 
 
 def from_json(data: Any, where: Path = ()) -> VValue:
     """The value of parsed JSON; raises `ValueFormatError` with the path of what is no number."""
     if isinstance(data, dict):
-        return {key: from_json(branch, (*where, key)) for key, branch in data.items()}
+        value = {key: from_json(branch, (*where, key)) for key, branch in data.items()}
+        check(value, where)
+        return value
     if isinstance(data, list):
         return _array(data, where)
     if isinstance(data, str):
@@ -38,13 +54,26 @@ def from_json(data: Any, where: Path = ()) -> VValue:
             return Fraction(data)
         except (ValueError, ZeroDivisionError):
             pass
-    elif isinstance(data, (int, float)) and not isinstance(data, bool) and math.isfinite(data):
+    elif _is_number(data) and (isinstance(data, int) or math.isfinite(data)):
         return data
     raise ValueFormatError(
-        f"found {json.dumps(data)}, expected a number, a fraction like \"1/3\", a list of numbers or an object",
+        f'found {json.dumps(data)}, expected a number, a fraction like "1/3", '
+        "a list of numbers or an object",
         show_path(where),
         "numbers must be finite",
     )
+
+
+def _is_number(data: Any) -> bool:
+    return isinstance(data, (int, float)) and not isinstance(data, bool)
+
+
+def _flat_list(data: Any) -> Iterator[Any]:
+    if isinstance(data, list):
+        for item in data:
+            yield from _flat_list(item)
+    else:
+        yield data
 
 
 def _array(data: list[Any], where: Path) -> np.ndarray:
@@ -52,9 +81,11 @@ def _array(data: list[Any], where: Path) -> np.ndarray:
         array = np.array(data, float)
     except (ValueError, TypeError, OverflowError):
         array = np.array(np.nan)
-    if not np.isfinite(array).all():
+    if not np.isfinite(array).all() or not all(map(_is_number, _flat_list(data))):
         raise ValueFormatError(
-            "found a list that is no array of finite numbers", show_path(where), "make all its rows equally long"
+            "found a list that is no array of finite numbers",
+            show_path(where),
+            "make all its rows equally long",
         )
     return array
 
@@ -71,11 +102,24 @@ def loads(text: str) -> VValue:
     {'a': {':number': 1, 'b': Fraction(1, 3)}}
     """
     try:
-        data = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        at = f"line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else "some depth"
-        raise ValueFormatError("this is not JSON", at, "write an object like {\"a\": 1}") from None
-    return from_json(data)
+        return from_json(json.loads(text, object_pairs_hook=_unique))
+    except json.JSONDecodeError as error:
+        at = f"line {error.lineno}, column {error.colno}"
+    except RecursionError:
+        at = "a branch that is too deep"
+    raise ValueFormatError("this is not JSON", at, 'write an object like {"a": 1}')
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, branch in pairs:
+        if key in found:
+            raise ValueFormatError(
+                f"the key {json.dumps(key, ensure_ascii=False)} is given twice",
+                hint="keep one of the two, or add the values up",
+            )
+        found[key] = branch
+    return found
 
 
 def show(value: VValue, limit: int = 12) -> str:
@@ -88,7 +132,8 @@ def show(value: VValue, limit: int = 12) -> str:
     terms = [_term(path, leaf) for path, leaf in items[:limit]]
     if len(items) > limit:
         terms.append(f"... ({len(items)} terms)")
-    return " + ".join(terms).replace("+ -", "- ") or "0"
+    signed = [f"- {term[1:]}" if term[0] == "-" else f"+ {term}" for term in terms[1:]]
+    return " ".join(terms[:1] + signed) or "0"
 
 
 def _term(path: Path, leaf: Leaf) -> str:
@@ -106,11 +151,8 @@ def diff(left: VValue, right: VValue, tolerance: float = 0.0) -> list[str]:
     >>> diff({"a": 1, "b": 2}, {"a": 1, "b": 3, "c": 4})
     ['b: 2 -> 3', 'c: absent -> 4']
     """
-    u, v = canonical(left), canonical(right)
-    lines = []
-    for path in sorted(u.keys() | v.keys()):
-        a, b = u.get(path, 0), v.get(path, 0)
-        if np.shape(a) != np.shape(b) or np.max(np.abs(np.asarray(a - b, float))) > tolerance:
-            before, after = (_term((), x) if path in side else "absent" for x, side in ((a, u), (b, v)))
-            lines.append(f"{show_path(path)}: {before} -> {after}")
-    return lines
+    shown = lambda leaf: "absent" if leaf is None else _term((), leaf)
+    return [
+        f"{show_path(path)}: {shown(a)} -> {shown(b)}"
+        for path, (a, b) in differences(left, right, tolerance).items()
+    ]

@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from snakebird.errors import ValueFormatError
+from snakebird.errors import SpaceError, ValueFormatError
 
 NUMBER = ":number"
 """The reserved key of the number that stands at a node itself."""
@@ -22,7 +22,12 @@ Path = tuple[str, ...]
 Leaf = Any
 """A Python number, a fraction, or an array (NumPy, JAX or traced) of a fixed shape."""
 
-_EXACT = (int, float, Fraction)
+# In this order because asking whether something is a Fraction is slow.
+_EXACT = (float, int, Fraction)
+
+
+class HoldsFlat(ValueFormatError):
+    """A walk over a tree met a branch that is `Flat`."""
 
 
 def is_exact(leaf: object) -> bool:
@@ -42,9 +47,46 @@ def is_zero(leaf: Leaf) -> bool:
     return isinstance(leaf, (np.ndarray, np.generic)) and not np.any(leaf)
 
 
+def is_vacant(node: object) -> bool:
+    """Whether a branch is known to be zero as a whole."""
+    if isinstance(node, (dict, Mapping)):
+        return all(map(is_vacant, node.values()))
+    return is_zero(node) if is_leaf(node) else not hasattr(node, "space")
+
+
 def shape_of(leaf: Leaf) -> tuple[int, ...]:
     """The shape of a leaf; `()` for a number."""
     return () if isinstance(leaf, _EXACT) else tuple(leaf.shape)
+
+
+def plus(a: Leaf, b: Leaf, path: Path) -> Leaf:
+    """The sum of two leaves; raises `SpaceError` where their shapes differ."""
+    if isinstance(a, _EXACT) and isinstance(b, _EXACT):
+        return a + b
+    if shape_of(a) != shape_of(b):
+        raise unlike(shape_of(a), shape_of(b), path)
+    return _operand(a) + _operand(b)
+
+
+def times(a: Leaf, b: Leaf) -> Leaf:
+    """The product of two leaves, elementwise."""
+    if isinstance(a, _EXACT) and isinstance(b, _EXACT):
+        return a * b
+    return _operand(a) * _operand(b)
+
+
+def _operand(leaf: Leaf) -> Any:
+    """A leaf as arrays can take it."""
+    return float(leaf) if isinstance(leaf, Fraction) else leaf
+
+
+def unlike(a: tuple[int, ...], b: tuple[int, ...], path: Path) -> SpaceError:
+    """The error of two leaves of different shapes that meet at one path."""
+    return SpaceError(
+        f"leaves of shape {list(a)} and {list(b)} meet",
+        show_path(path),
+        "bring both to one shape, or give them different keys",
+    )
 
 
 def entries(tree: Any, prefix: Path = ()) -> Iterator[tuple[Path, Leaf]]:
@@ -53,20 +95,55 @@ def entries(tree: Any, prefix: Path = ()) -> Iterator[tuple[Path, Leaf]]:
     >>> list(entries({"a": {":number": 3, "b": 0, "c": 4}}))
     [(('a',), 3), (('a', 'c'), 4)]
     """
-    if isinstance(tree, Mapping):
-        for key, branch in tree.items():
-            yield from entries(branch, prefix if key == NUMBER else (*prefix, key))
-    elif is_leaf(tree) and not is_zero(tree):
-        yield prefix, tree
+    found: list[tuple[Path, Leaf]] = []
+    _walk(tree, prefix, found, zeros=False)
+    return iter(found)
 
 
 def stored(tree: Any, prefix: Path = ()) -> Iterator[tuple[Path, Leaf]]:
     """Like `entries`, but with the zeros that are written down."""
-    if isinstance(tree, Mapping):
-        for key, branch in tree.items():
-            yield from stored(branch, prefix if key == NUMBER else (*prefix, key))
-    elif is_leaf(tree):
-        yield prefix, tree
+    found: list[tuple[Path, Leaf]] = []
+    _walk(tree, prefix, found, zeros=True)
+    return iter(found)
+
+
+def _walk(node: Any, prefix: Path, found: list[tuple[Path, Leaf]], zeros: bool) -> None:
+    # A dict is asked for first: to learn that it is no Fraction takes longer.
+    if not isinstance(node, dict) and isinstance(node, _EXACT):
+        if zeros or node != 0:
+            found.append((prefix, node))
+    elif isinstance(node, (dict, Mapping)):
+        for key, branch in node.items():
+            if key != NUMBER:
+                _walk(branch, (*prefix, key), found, zeros)
+            else:
+                refuse_branches(branch, prefix)
+                _walk(branch, prefix, found, zeros)
+    elif is_leaf(node):
+        if zeros or not is_zero(node):
+            found.append((prefix, node))
+    elif hasattr(node, "space"):
+        raise HoldsFlat("this branch is a `Flat`", show_path(prefix), "flatten the whole tree")
+
+
+def branch(node: Any, key: str) -> Any:
+    """What a tree holds at one key; `None` where it holds nothing."""
+    if isinstance(node, (dict, Mapping)):
+        return node.get(key)
+    if hasattr(node, "space"):
+        raise HoldsFlat(f"{key!r} is asked of a `Flat`", hint="flatten the whole tree")
+    return None
+
+
+def refuse_branches(node: Any, where: Path) -> None:
+    """Raise `ValueFormatError` where what stands under `:number` has branches of its own."""
+    paths = getattr(getattr(node, "space", None), "paths", ())
+    if any(paths) or (isinstance(node, Mapping) and any(key != NUMBER for key in node)):
+        raise ValueFormatError(
+            f"`{NUMBER}` holds branches, expected a number or an array",
+            show_path(where),
+            f"put the branches beside `{NUMBER}`",
+        )
 
 
 def grow(items: Mapping[Path, Leaf]) -> Any:
@@ -79,20 +156,19 @@ def grow(items: Mapping[Path, Leaf]) -> Any:
     for path, leaf in items.items():
         if is_zero(leaf):
             continue
+        if not path:
+            root = {NUMBER: leaf, **root}
+            continue
         node = root
-        for key in path:
-            node = node.setdefault(key, {})
-        node[NUMBER] = leaf
-    return _settle(root)
-
-
-def _settle(node: dict[str, Any]) -> Any:
-    """Fold `{":number": x}` to `x` all the way down, and put `:number` first where it stays."""
-    if len(node) == 1 and NUMBER in node:
-        return node[NUMBER]
-    first = {NUMBER: node[NUMBER]} if NUMBER in node else {}
-    rest = {key: branch for key, branch in node.items() if key != NUMBER}
-    return first | {key: _settle(branch) if isinstance(branch, dict) else branch for key, branch in rest.items()}
+        for key in path[:-1]:
+            below = node.get(key)
+            if not isinstance(below, dict):
+                below = node[key] = {} if below is None else {NUMBER: below}
+            node = below
+        own, last = node.get(path[-1]), path[-1]
+        # A number that comes after its branches still goes before them.
+        node[last] = {NUMBER: leaf, **own} if isinstance(own, dict) else leaf
+    return root[NUMBER] if len(root) == 1 and NUMBER in root else root
 
 
 def check(tree: Any, where: Path = ()) -> None:
@@ -105,6 +181,8 @@ def check(tree: Any, where: Path = ()) -> None:
                     show_path(where),
                     f"write {str(key)!r}",
                 )
+            if key == NUMBER:
+                refuse_branches(branch, where)
             check(branch, where if key == NUMBER else (*where, key))
     elif isinstance(tree, bool) or not is_leaf(tree):
         raise ValueFormatError(
@@ -122,6 +200,8 @@ def show_path(path: Path) -> str:
     """
     if not path:
         return "the root"
-    if all(key and "." not in key and not key.isspace() for key in path):
-        return ".".join(path)
+    shown = ".".join(path)
+    plain = all(key and "." not in key and key == key.strip() for key in path)
+    if plain and shown.isprintable() and shown[0] != "[" and shown != "the root":
+        return shown
     return repr(list(path))
