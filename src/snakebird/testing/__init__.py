@@ -13,14 +13,28 @@ if TYPE_CHECKING:
         trees as trees,
     )
     from snakebird.testing._programs import programs as programs
+    from snakebird.testing._strategies import (
+        floats as floats,
+        fractions as fractions,
+        paths as paths,
+        spaces as spaces,
+        trees_in as trees_in,
+        vvalues as vvalues,
+    )
 
 # Strategies are found when they are first used, since they alone need Hypothesis.
 _STRATEGIES = {
+    "floats": "_strategies",
+    "fractions": "_strategies",
     "machines": "_machines",
     "names": "_machines",
     "numbers": "_machines",
+    "paths": "_strategies",
     "programs": "_programs",
+    "spaces": "_strategies",
     "trees": "_machines",
+    "trees_in": "_strategies",
+    "vvalues": "_strategies",
 }
 
 
