@@ -5,18 +5,21 @@ from snakebird.machines._builder import (
     accumulate as accumulate,
     carries_matrix as carries_matrix,
 )
+from snakebird.machines._decode import from_json as from_json
 from snakebird.machines._decorator import (
     Numbers as Numbers,
     Tokens as Tokens,
     machine as machine,
 )
 from snakebird.machines._edit import clone as clone, clone_update as clone_update, insert as insert
+from snakebird.machines._encode import to_json as to_json
 from snakebird.machines._engine import (
     Tick as Tick,
     down as down,
     neuron_key as neuron_key,
     tick as tick,
 )
+from snakebird.machines._files import load as load, save as save
 from snakebird.machines._link import Link as Link, as_link as as_link, as_path as as_path
 from snakebird.machines._machine import Machine as Machine
 from snakebird.machines._messages import Inputs as Inputs, Messages as Messages, tokens as tokens

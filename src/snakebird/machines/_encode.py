@@ -1,0 +1,166 @@
+"""A machine as the text of its file."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from snakebird import vvalues as vv
+from snakebird.errors import MachineError, ValueFormatError
+from snakebird.machines._link import Link
+from snakebird.machines._literals import plain
+from snakebird.machines._machine import Machine, _same
+from snakebird.neurons import REGISTRY, Neuron
+
+FORMAT, VERSION = "snakebird machine", 1
+
+
+def to_json(machine: Machine) -> str:
+    """The text of a machine file: one line for each neuron, link and start value.
+
+    Parameters stand there when they differ from the defaults of the type. Raises `MachineError`
+    for what a file cannot hold: Python objects and neuron types that are not registered.
+
+    >>> print(to_json(Machine({"n": "timer"}, ["n.timer <- n.timer"], name="clock")), end="")
+    {
+      "format": "snakebird machine",
+      "version": 1,
+      "name": "clock",
+      "neurons": {
+        "n": {"type": "timer"}
+      },
+      "links": [
+        {"to": ["n", "timer"], "from": ["n", "timer"], "weight": 1}
+      ]
+    }
+    """
+    parts = [
+        f'"format": {_line(FORMAT)}',
+        f'"version": {VERSION}',
+        f'"name": {_line(machine.name)}',
+    ]
+    neurons = {name: _neuron(name, neuron) for name, neuron in machine.neurons.items()}
+    parts.append(_object("neurons", neurons))
+    parts.append(_list("links", [_link(link) for link in machine.links]))
+    start = {
+        name: _value(value, f"the start value of {name!r}") for name, value in machine.start.items()
+    }
+    if start:
+        parts.append(_object("start", start))
+    if machine.free_start:
+        parts.append(_list("free_start", [list(path) for path in sorted(machine.free_start)]))
+    if machine.matrix_from is not None:
+        parts.append(f'"matrix_from": {_line(machine.matrix_from)}')
+    return "{\n  " + ",\n  ".join(parts) + "\n}\n"
+
+
+def fits(default: Any, value: Any) -> bool:
+    """Whether a parameter that is no V-value is of the kind of its default."""
+    if isinstance(default, bool):
+        return isinstance(value, bool)
+    if isinstance(default, int):
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if isinstance(default, str):
+        return isinstance(value, str)
+    return not isinstance(default, tuple) or isinstance(value, (tuple, list))
+
+
+def _line(data: Any) -> str:
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which only an escape can hold
+        text = json.dumps(data, allow_nan=False)
+    return text
+
+
+def _object(key: str, lines: Mapping[str, Any]) -> str:
+    body = ",".join(f"\n    {_line(name)}: {_line(data)}" for name, data in lines.items())
+    return f'"{key}": {{{body}\n  }}' if body else f'"{key}": {{}}'
+
+
+def _list(key: str, lines: list[Any]) -> str:
+    body = ",".join(f"\n    {_line(data)}" for data in lines)
+    return f'"{key}": [{body}\n  ]' if body else f'"{key}": []'
+
+
+def _link(link: Link) -> dict[str, Any]:
+    weight = _value(link.weight, f"the weight of the link {link}")
+    data = {"to": [link.to, link.input], "from": list(link.source), "weight": weight}
+    data |= {"instant": True} if link.instant else {}
+    return data | ({} if link.trainable else {"trainable": False})
+
+
+def _neuron(name: str, neuron: Neuron) -> dict[str, Any]:
+    kind = neuron.type
+    if REGISTRY.get(kind.name) is not kind:
+        raise MachineError(
+            f"the neuron {name!r} is of a type that is not registered, {kind.name!r}: "
+            "Python objects cannot be saved",
+            f"neuron {name}",
+            "make the type with @sb.neuron at the top of a module",
+        )
+    given = {
+        key: _parameter(name, neuron, key)
+        for key, value in neuron.parameters.items()
+        if key in neuron.trainable or not _same(value, kind.defaults[key])
+    }
+    data: dict[str, Any] = {"type": kind.name}
+    data |= {"parameters": given} if given else {}
+    return data | ({"trainable": sorted(neuron.trainable)} if neuron.trainable else {})
+
+
+def _parameter(name: str, neuron: Neuron, key: str) -> Any:
+    value, where = neuron.parameters[key], f"the parameter {key!r} of the neuron {name!r}"
+    if neuron.type.numeric(key):
+        return _value(np.array(value) if isinstance(value, (list, tuple)) else value, where)
+    if not fits(neuron.type.defaults[key], plain(value)):
+        raise _unsaved(where, value)
+    return _plain(plain(value), where)
+
+
+def _plain(value: Any, where: str) -> Any:
+    """Names, flags and counts as they are; a tree, array or space as an object that says so."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, (tuple, list)):
+        return [_plain(plain(item), where) for item in value]
+    if isinstance(value, vv.Space):
+        items = [{"path": list(p), "shape": list(s)} if s else list(p) for p, s in value.items]
+        return {"space": items}
+    return {"value": _value(value, where)}
+
+
+def _value(value: Any, where: str) -> Any:
+    """A V-value as JSON, made of finite numbers only."""
+    value = vv.unflatten(value)
+    _check(value, where)
+    try:
+        return vv.to_json(value)
+    except ValueFormatError:
+        raise MachineError(
+            f"{where} is not finite", where.removeprefix("the "), "a file holds finite numbers"
+        ) from None
+
+
+def _check(value: Any, where: str) -> None:
+    if isinstance(value, Mapping):
+        for key, branch in value.items():
+            if not isinstance(key, str):
+                raise _unsaved(where, key)
+            _check(branch, where)
+    elif not vv.is_leaf(value) or isinstance(value, bool) or _kind(value) not in "iuf":
+        raise _unsaved(where, value)
+
+
+def _kind(leaf: Any) -> str:
+    return "f" if vv.is_exact(leaf) else leaf.dtype.kind
+
+
+def _unsaved(where: str, value: Any) -> MachineError:
+    return MachineError(
+        f"{where} is a Python object ({type(value).__name__}), which cannot be saved",
+        where.removeprefix("the "),
+        "give a number, a tree, an array, a text, a tuple or a Space",
+    )
