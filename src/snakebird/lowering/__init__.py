@@ -1,7 +1,7 @@
 """From machines to flat arrays and back."""
 
-from snakebird.lowering._lower import lift as lift, lower as lower
 from snakebird.lowering._execute import State as State
+from snakebird.lowering._lower import lift as lift, lower as lower
 from snakebird.lowering._lowered import Lowered as Lowered
 from snakebird.lowering._resume import Room as Room, state_of as state_of
 from snakebird.lowering._spaces import Spaces as Spaces, infer as infer

@@ -72,7 +72,7 @@ class Execution:
         ]
         if ticks == 0:
             last = list(state.blocks)
-        return Trace(data, overflow, State(tuple(last), state.tick + ticks), plan)
+        return Trace(data, overflow, State(tuple(last), state.tick + ticks), plan, ticks)
 
     def _entering(self, stage: int, state: State, history: list[list[jax.Array]]) -> Rows:
         """What earlier stages bring to the inputs of this one, for all ticks at once."""

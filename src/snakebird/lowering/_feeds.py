@@ -51,7 +51,7 @@ def _stack(
     return jnp.stack([v for v, _ in pairs], 1), jnp.stack([m for _, m in pairs], 1)
 
 
-def _fit(values: Any, present: Any, ticks: int) -> tuple[jax.Array, jax.Array]:
+def _fit(values: Any, present: Any, ticks: int) -> tuple[Any, Any]:
     """Cut to the run's length, or go on with nothing."""
     missing = ticks - values.shape[0]
     if missing <= 0:

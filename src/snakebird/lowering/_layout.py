@@ -10,8 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from snakebird import vvalues as vv
 from snakebird.lowering._parameters import Split
 from snakebird.lowering._spaces import Spaces, output_space

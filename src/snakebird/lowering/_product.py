@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -120,7 +121,7 @@ class Down:
         self,
         prepared: dict[int, jax.Array],
         coefficients: jax.Array,
-        outputs: Sequence[jax.Array],
+        outputs: Sequence[Any],
         inputs: dict[int, jax.Array],
         sizes: Callable[[int], tuple[int, int]],
     ) -> dict[int, jax.Array]:

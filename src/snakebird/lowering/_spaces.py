@@ -76,7 +76,10 @@ def infer(machine: Machine, splits: Mapping[str, Split], grow: Any = None) -> Sp
     from outputs to the spaces (or paths, or trees) to reserve, or a `Room`. Raises `GrowthError`
     where a stream keeps growing and no room is given.
     """
-    outputs = {name: vv.space_of(vv.get(machine.first_outputs, name)) for name in machine.neurons}
+    outputs = {name: vv.space_of(machine.start.get(name, {})) for name in machine.neurons}
+    if machine.matrix_from is not None:
+        links = vv.Space(link.path for link in machine.links if not link.instant)
+        outputs[machine.matrix_from[0]] |= links.under(machine.matrix_from[1:])
     reserved = set()
     for port, room in grow.items() if isinstance(grow, Mapping) else ():
         path = as_path(port, machine.neurons)

@@ -26,9 +26,10 @@ class Trace(eqx.Module):
     overflow: dict[int, jax.Array]
     state: Any
     plan: "Plan" = eqx.field(static=True)
+    length: int = eqx.field(static=True)
 
     def __len__(self) -> int:
-        return next(iter(self.data.values())).shape[0] if self.data else 0
+        return self.length
 
     def __repr__(self) -> str:
         return f"<trace of {len(self)} ticks: {', '.join(self.ports)}>"
