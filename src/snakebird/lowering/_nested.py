@@ -1,0 +1,174 @@
+"""A whole machine as one neuron of another, with its own number of inner ticks."""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from snakebird import vvalues as vv
+from snakebird.errors import MachineError
+from snakebird.lowering._execute import State
+from snakebird.lowering._lower import lower
+from snakebird.lowering._lowered import Lowered
+from snakebird.lowering._plan import Plan
+from snakebird.machines import Machine, as_path
+from snakebird.neurons import Neuron, NeuronType, call_neuron
+
+STATE = "state"
+"""The port through which an inner machine keeps its outputs from tick to tick."""
+
+
+def as_neuron(given: Machine | Callable[..., Any], **options: Any) -> Neuron:
+    """A machine, a JAX function or an Equinox module as a neuron.
+
+    Machines take the options of `machine_neuron`, all else those of `call_neuron`.
+    """
+    return (
+        machine_neuron(given, **options)
+        if isinstance(given, Machine)
+        else call_neuron(given, **options)
+    )
+
+
+def machine_neuron(
+    machine: Machine,
+    *,
+    inputs: Mapping[str, str] | None = None,
+    outputs: Mapping[str, Any] | None = None,
+    ticks: int = 1,
+    grow: Any = None,
+    train: bool = True,
+) -> Neuron:
+    """A machine as one neuron that runs `ticks` inner ticks in each outer one.
+
+    `inputs` maps input ports to sources of the machine (by default each source is a port), which
+    hold their value during the inner ticks; `outputs` maps output ports to outputs of the machine
+    (by default the ports of its `output` neurons). What the inner machine remembers stands in the
+    output `state`, as the difference from its start values, and must be linked back to the input
+    `state` with weight 1, which a builder does by itself. The numbers of the machine are the
+    neuron's parameters, trainable unless `train=False`.
+
+    Raises `MachineError` if it has no outputs to give.
+    """
+    sources = {n: n for n, neuron in machine.neurons.items() if neuron.type.external}
+    inputs = dict(sources if inputs is None else inputs)
+    low = lower(machine, record="all", grow=grow)
+    ports = (
+        _default_outputs(low.plan)
+        if outputs is None
+        else {p: as_path(o, machine.neurons) for p, o in outputs.items()}
+    )
+    if not ports:
+        raise MachineError(
+            "this machine has no `output` neuron",
+            f"{machine!r}",
+            "say outputs={port: 'neuron.port'}",
+        )
+    kind = _type(tuple(inputs.items()), tuple(ports.items()), ticks, _draws(machine))
+    return Neuron(kind, {"machine": low}, frozenset({"machine"}) if train else frozenset())
+
+
+def _default_outputs(plan: Plan) -> dict[str, vv.Path]:
+    found = [
+        kind for kind in plan.kinds if plan.template.neurons[kind.names[0]].type.name == "output"
+    ]
+    return {
+        port: (name, port) for kind in found for name in kind.names for port in kind.ports("out")
+    }
+
+
+def _draws(machine: Machine) -> bool:
+    return any("key" in neuron.type.feeds for neuron in machine.neurons.values())
+
+
+@lru_cache(maxsize=256)
+def _type(inputs: Any, outputs: Any, ticks: int, draws: bool) -> NeuronType:
+    """One type for each set of ports, so that machines of one structure run as one stacked call."""
+
+    def call(*values: vv.VValue, machine: Lowered, key: Any = None) -> dict[str, vv.VValue]:
+        *given, held = values
+        plan = machine.plan
+        fed = {}
+        for (_, source), value in zip(inputs, given, strict=True):
+            space = plan.message_spaces[plan.layout.place[source][0]]
+            row = vv.restrict(value, space).data
+            fed[source] = vv.Flat(space, jnp.broadcast_to(row, (ticks, space.size)))
+        space = state_space(plan)
+        first = machine.first_state
+        before = _unpack(plan, vv.restrict(held, space).data + _pack(plan, first.blocks))
+        trace = machine(fed, ticks, key=key, state=State(before, first.tick))
+        found = {port: _last(trace[path]) for port, path in outputs}
+        change = _pack(plan, trace.state.blocks) - _pack(plan, first.blocks)
+        return found | {STATE: vv.Flat(space, change)}
+
+    return NeuronType(
+        "machine",
+        call,
+        inputs=(*(port for port, _ in inputs), STATE),
+        outputs=(*(port for port, _ in outputs), STATE),
+        defaults={"machine": None},
+        loops={STATE: STATE},
+        feeds=frozenset({"key"}) if draws else frozenset(),
+    )
+
+
+def _last(stream: Any) -> vv.VValue:
+    return (
+        jax.tree.map(lambda x: x[-1], stream)
+        if eqx.is_array(jax.tree.leaves(stream)[0])
+        else stream
+    )
+
+
+@lru_cache(maxsize=64)
+def state_space(plan: Plan) -> vv.Space:
+    """The space of all outputs of a plan's neurons, as one tree."""
+    items = {
+        (name, *path): shape
+        for kind in plan.kinds
+        for name in kind.names
+        for path, shape in kind.outputs.items
+    }
+    return vv.Space(items)
+
+
+@lru_cache(maxsize=64)
+def _slots(plan: Plan) -> list[tuple[np.ndarray, np.ndarray]]:
+    """For each block, slots in the state's space and the places in the flat block they hold."""
+    space = state_space(plan)
+    pairs: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in plan.blocks]
+    for path in space.paths:
+        found = plan.layout.row("out", path[0], path[1])
+        assert found is not None
+        b, row = found
+        inside = plan.blocks[b].space
+        a, c = space.slot(path), inside.slot(path[2:])
+        pairs[b].append(
+            (np.arange(a.start, a.stop), np.arange(c.start, c.stop) + row * inside.size)
+        )
+    none = np.zeros(0, int)
+    return [
+        (np.concatenate([a for a, _ in p] or [none]), np.concatenate([c for _, c in p] or [none]))
+        for p in pairs
+    ]
+
+
+def _pack(plan: Plan, blocks: tuple[jax.Array, ...]) -> jax.Array:
+    """All outputs of a state as one vector in `state_space`."""
+    flat = jnp.zeros(state_space(plan).size, plan.dtype)
+    for (slots, places), block in zip(_slots(plan), blocks, strict=True):
+        flat = flat.at[slots].set(block.reshape(-1)[places])
+    return flat
+
+
+def _unpack(plan: Plan, flat: jax.Array) -> tuple[jax.Array, ...]:
+    """The blocks of a state from a vector in `state_space`: the inverse of `_pack`."""
+    found = []
+    for (slots, places), block in zip(_slots(plan), plan.blocks, strict=True):
+        data = jnp.zeros(block.outputs * block.space.size, plan.dtype).at[places].set(flat[slots])
+        found.append(data.reshape(block.outputs, block.space.size))
+    return tuple(found)
