@@ -54,7 +54,7 @@ SPECIAL = {
     "softmax array": (n.softmax(), [{"x": array(2, 3)}], {}),
     "softmax shape": (n.softmax(shape=(3,)), [{"x": array(3)}], {}),
     "softmax keys": (n.softmax(keys=("a", "b", "z")), [{"x": {"a": 0.5, "b": {"c": 1.0}}}], {}),
-    "outer": (n.outer(), [{"x": {"a": array(2), "b": 0.5}, "y": array(2)}], {}),
+    "outer": (n.outer(), [{"x": {"a": array(2), "b": 0.5}, "y": array(3)}], {"padding": None}),
     "matrix_product trees": (
         n.matrix_product(),
         [

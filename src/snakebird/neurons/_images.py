@@ -28,12 +28,15 @@ def image_shift(x: vv.VValue, *, down: int = 0, right: int = 0) -> vv.VValue:
 
 @neuron
 def image_turn(x: vv.VValue, *, angle: Any = 0.0, zoom: Any = 1.0) -> vv.VValue:
-    """The image turned by `angle` radians and enlarged by `zoom` about its center, bilinear."""
+    """The image turned counterclockwise by `angle` radians and enlarged `zoom` times.
+
+    About its center, by bilinear interpolation; what comes from outside is zero.
+    """
 
     def turn(image: jax.Array) -> jax.Array:
         row, column = _centered(image)
         c, s = jnp.cos(angle) / zoom, jnp.sin(angle) / zoom
-        return _sample_at(image, c * row - s * column, s * row + c * column)
+        return _sample_at(image, c * row + s * column, c * column - s * row)
 
     return _on_images(turn, x)
 

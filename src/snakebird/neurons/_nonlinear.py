@@ -27,7 +27,7 @@ def relu(x: vv.VValue) -> vv.VValue:
 
 @neuron
 def absolute(x: vv.VValue) -> vv.VValue:
-    """The size of every number."""
+    """The size of every number; the gradient at 0 is 0."""
     return vv.map_numbers(num.absolute, x)
 
 

@@ -4,7 +4,6 @@ import jax.numpy as jnp
 
 from snakebird import vvalues as vv
 from snakebird.errors import SpaceError
-from snakebird.neurons import _numbers as num
 from snakebird.neurons._type import neuron
 
 
@@ -41,11 +40,7 @@ def outer(x: vv.VValue, y: vv.VValue) -> vv.VValue:
 
     The product of two arrays there has the axes of both.
     """
-    if not any(shape for value in (x, y) for _, shape in vv.space_of(value).items):
-        return vv.outer(x, y)
-    right = num.leaves(y).items()
-    pairs = [((*p, *q), a, b) for p, a in num.leaves(x).items() for q, b in right]
-    return vv.add(*(vv.grow({path: jnp.tensordot(a, b, axes=0)}) for path, a, b in pairs))
+    return vv.outer(x, y)
 
 
 @neuron

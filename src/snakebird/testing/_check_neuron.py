@@ -25,7 +25,7 @@ def check_neuron(
     *,
     inputs: Any = None,
     gradients: bool = True,
-    padding: str = "unused",
+    padding: str | None = "unused",
     seed: int = 0,
 ) -> None:
     """Check a neuron as the engines will use it; raise `AssertionError` with what is wrong.
@@ -43,8 +43,8 @@ def check_neuron(
     `inputs` is a tree of inputs by port, or a list of them; by default some are drawn: trees
     with numbers, branches and an array, and bare numbers. `gradients=False` leaves the
     differences out, where the slope is not the derivative or the given point is at a kink.
-    `padding` is the key under which zeros are added. Numbers are float parameters and the
-    arrays of modules.
+    `padding` is the key under which zeros are added, `None` where none can be, since a number
+    would meet an array. Numbers are float parameters and the arrays of modules.
 
     >>> from snakebird.neurons import neuron
     >>> @neuron(register=False)
@@ -106,7 +106,7 @@ class _Check:
     inputs: Any
     message: Any
     key: Any
-    padding: str
+    padding: str | None
 
     def fail(self, what: str, *lines: str) -> NoReturn:
         raise AssertionError("\n  ".join([f"{self.neuron!r}: {what}", *lines]))
@@ -170,6 +170,8 @@ class _Check:
 
     def _padded(self) -> Any:
         """The inputs with zeros written down beside every number and branch."""
+        if self.padding is None:
+            return self.inputs
         inputs = {port: _pad(part, self.padding) for port, part in self.inputs.items()}
         extra = {self.padding: 0.0} if self.neuron.type.variadic else {}
         return {**extra, **inputs}
