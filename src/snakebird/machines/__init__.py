@@ -4,12 +4,18 @@ from snakebird.machines._builder import (
     Builder as Builder,
     accumulate as accumulate,
     carries_matrix as carries_matrix,
+    is_one as is_one,
 )
 from snakebird.machines._decode import from_json as from_json
 from snakebird.machines._decorator import (
     Numbers as Numbers,
     Tokens as Tokens,
     machine as machine,
+)
+from snakebird.machines._describe import (
+    explain as explain,
+    table as table,
+    weight_text as weight_text,
 )
 from snakebird.machines._edit import clone as clone, clone_update as clone_update, insert as insert
 from snakebird.machines._encode import to_json as to_json
@@ -27,6 +33,7 @@ from snakebird.machines._order import (
     instant_levels as instant_levels,
     instant_order as instant_order,
 )
+from snakebird.machines._reading import cycles as cycles, reading_order as reading_order
 from snakebird.machines._run import Run as Run, run as run
 from snakebird.machines._source import to_source as to_source
 from snakebird.machines._stream import (

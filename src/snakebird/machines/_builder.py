@@ -52,7 +52,9 @@ class Builder:
 
     def __exit__(self, *error: Any) -> None:
         self._scope.__exit__(*error)
-        self._adopt(sys._getframe(1).f_locals)
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and not self._adopt(frame.f_locals):
+            frame = frame.f_back
 
     def call(
         self, kind: NeuronType | Neuron, args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -228,7 +230,8 @@ class Builder:
             frame = frame.f_back
         self._frame = frame or self._frame
 
-    def _adopt(self, variables: Mapping[str, Any]) -> None:
+    def _adopt(self, variables: Mapping[str, Any]) -> bool:
+        """Name nodes after the variables they stand in; whether any does."""
         for name, value in variables.items():
             if (
                 isinstance(value, Node)
@@ -236,6 +239,7 @@ class Builder:
                 and not re.fullmatch(r"_+\d*", name)
             ):
                 self._variables.setdefault(value, name)
+        return bool(self._variables)
 
 
 def is_one(neuron: Neuron) -> bool:

@@ -9,8 +9,8 @@ import numpy as np
 from snakebird import vvalues as vv
 from snakebird.errors import MachineError, ValueFormatError
 from snakebird.machines._link import Link
-from snakebird.machines._literals import plain
-from snakebird.machines._machine import Machine, _same
+from snakebird.machines._literals import is_default, plain
+from snakebird.machines._machine import Machine
 from snakebird.neurons import REGISTRY, Neuron
 
 FORMAT, VERSION = "snakebird machine", 1
@@ -104,7 +104,7 @@ def _neuron(name: str, neuron: Neuron) -> dict[str, Any]:
     given = {
         key: _parameter(name, neuron, key)
         for key, value in neuron.parameters.items()
-        if key in neuron.trainable or not _same(value, kind.defaults[key])
+        if key in neuron.trainable or not is_default(value, kind.defaults[key])
     }
     data: dict[str, Any] = {"type": kind.name}
     data |= {"parameters": given} if given else {}

@@ -13,6 +13,7 @@ import numpy as np
 
 from snakebird import vvalues as vv
 from snakebird.machines._layout import Doc, Group, Joined, call
+from snakebird.machines._machine import _same
 
 RESERVED = frozenset({"sb", "np", "Fraction"})
 """Names that a printed source uses itself."""
@@ -103,6 +104,12 @@ def plain(value: Any) -> Any:
     if isinstance(value, np.generic) or (vv.is_leaf(value) and not vv.is_exact(value)):
         return value.item() if vv.shape_of(value) == () else value
     return value
+
+
+def is_default(value: Any, default: Any) -> bool:
+    """Whether a parameter need not be written: the default, of the same kind of number."""
+    same_kind = not vv.is_exact(default) or type(plain(value)) is type(default)
+    return same_kind and _same(value, default)
 
 
 def quote(text: str) -> str:

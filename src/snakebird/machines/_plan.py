@@ -1,8 +1,6 @@
 """How a machine is laid out as source: what becomes a parameter, in what order neurons are made."""
 
-import heapq
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,6 +9,7 @@ from snakebird.machines._builder import ONE, is_one
 from snakebird.machines._link import Link
 from snakebird.machines._literals import RESERVED, is_plain_name, plain
 from snakebird.machines._machine import Machine
+from snakebird.machines._reading import reading_order
 from snakebird.neurons import RESULT, constant, output, source
 
 _CALL_WORDS = frozenset({"name", "loops"})
@@ -51,7 +50,9 @@ class Plan:
             *([ONE] if self.one else []),
             *(["output"] if self.returned else []),
         }
-        self.order = _order([name for name in machine.neurons if name not in apart], self.incoming)
+        self.order = reading_order(
+            [name for name in machine.neurons if name not in apart], self.incoming
+        )
         places = [*self.parameters, *([ONE] if self.one else []), *self.order]
         self.position = {name: k for k, name in enumerate(places)}
         self.position["output"] = self.position.get("output", len(places))
@@ -145,34 +146,6 @@ class Plan:
 def is_number(weight: Any, value: int) -> bool:
     """Whether a weight is known to be this number."""
     return vv.is_exact(plain(weight)) and plain(weight) == value
-
-
-def _order(names: list[str], incoming: Mapping[str, list[Link]]) -> list[str]:
-    """Each name after those it reads; where all wait, first the one that waits for least."""
-    place = {name: k for k, name in enumerate(names)}
-    reads = {n: {k.source[0] for k in incoming[n]} & place.keys() - {n} for n in names}
-    readers: dict[str, list[str]] = {name: [] for name in names}
-    for name, sources in reads.items():
-        for read in sources:
-            readers[read].append(name)
-    missing = Counter({name: len(sources) for name, sources in reads.items()})
-    ready = [place[name] for name in names if not missing[name]]
-    heapq.heapify(ready)
-    left, order = dict.fromkeys(names), []
-    while left:
-        if ready:
-            name = names[heapq.heappop(ready)]
-        else:
-            name = min(left, key=lambda n: (missing[n], place[n]))
-        if name not in left:
-            continue
-        del left[name]
-        order.append(name)
-        for reader in readers[name]:
-            missing[reader] -= 1
-            if not missing[reader] and reader in left:
-                heapq.heappush(ready, place[reader])
-    return order
 
 
 def _variables(names: Iterable[str], reserved: set[str]) -> dict[str, str]:

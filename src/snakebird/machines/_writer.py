@@ -10,8 +10,7 @@ from snakebird import vvalues as vv
 from snakebird.machines._builder import ONE
 from snakebird.machines._layout import WIDTH, Doc, Group, Joined, Sum, call, flat, render
 from snakebird.machines._link import Link
-from snakebird.machines._literals import Literals, is_identifier, is_plain_name, quote
-from snakebird.machines._machine import _same
+from snakebird.machines._literals import Literals, is_default, is_identifier, is_plain_name, quote
 from snakebird.machines._plan import Plan
 from snakebird.machines._stream import Node
 from snakebird.machines._terms import sum_of
@@ -83,7 +82,7 @@ class Writer:
         parts: list[Doc] = [name]
         if (wanted := self._annotation(given)) is not None:
             parts += [": ", wanted]
-        if _same(given["default"], {}):
+        if is_default(given["default"], {}):
             return False, Joined(tuple(parts))
         spaced = " = " if len(parts) > 1 else "="
         return True, Joined((*parts, spaced, self._value(name, "default", given["default"])))
@@ -144,7 +143,7 @@ class Writer:
             return flat(call(function, ["...", *ports])), []
         parameters: list[Doc] = []
         for key, value in neuron.parameters.items():
-            if key in neuron.trainable or not _same(value, kind.defaults[key]):
+            if key in neuron.trainable or not is_default(value, kind.defaults[key]):
                 doc = self._value(name, key, value)
                 doc = call("sb.trainable", [doc]) if key in neuron.trainable else doc
                 parameters.append(Joined((f"{key}=", doc)))
