@@ -67,11 +67,9 @@ class Execution:
             data |= out.data
             overflow |= out.overflow
         last = [
-            jnp.concatenate([rows[-1] for rows in parts]) if parts else state.blocks[b]
+            jnp.concatenate([rows[-1] for rows in parts]) if parts and ticks else state.blocks[b]
             for b, parts in enumerate(history)
         ]
-        if ticks == 0:
-            last = list(state.blocks)
         return Trace(data, overflow, State(tuple(last), state.tick + ticks), plan, ticks)
 
     def _entering(self, stage: int, state: State, history: list[list[jax.Array]]) -> Rows:
@@ -184,7 +182,7 @@ def _delayed(now: Any, first: jax.Array) -> Any:
     """What each tick reads: the outputs of the tick before, at first those of the state."""
     if now is None:
         return None
-    return jnp.concatenate([first[None, : now.shape[1]], now[:-1]])
+    return jnp.concatenate([first[None, : now.shape[1]], now[:-1]])[: len(now)]
 
 
 def _of_stage(plan: Plan, stage: int, fed: Fed) -> dict[int, Any]:

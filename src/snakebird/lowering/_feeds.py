@@ -30,8 +30,7 @@ def encode(plan: "Plan", inputs: Mapping[str, Any] | None, ticks: int | None) ->
     for name, given in (inputs or {}).items():
         if name not in sources:
             raise UnknownNameError(f"no source is named {name!r}", "inputs", suggest(name, sources))
-        if name in plan.layout.place:
-            found[name] = _arrays(plan, name, given)
+        found[name] = _arrays(plan, name, given)
     if ticks is None:
         lengths = [values.shape[0] for values, _ in found.values()]
         if not lengths:
@@ -61,20 +60,19 @@ def _fit(values: Any, present: Any, ticks: int) -> tuple[Any, Any]:
 
 def _arrays(plan: "Plan", name: str, given: Any) -> tuple[Any, Any]:
     """One source's values `[time, size]` and its mask `[time]`."""
-    space = plan.message_spaces[plan.layout.place[name][0]]
+    space = message_space(plan.template.neurons[name].parameters)
     present = None
     if isinstance(given, tuple) and len(given) == 2 and not isinstance(given[0], str):
         given, present = given
-    if isinstance(given, str) or (isinstance(given, list) and given and isinstance(given[0], str)):
+    if isinstance(given, str) or _any(given, str):
         given = tokens(plan.template, name, given)
-    if isinstance(given, list) and any(v is None or isinstance(v, Mapping) for v in given):
+    if _any(given, (Mapping, vv.Flat, type(None))):
         values, there = _from_trees(name, given, space, plan.dtype)
         present = there if present is None else present
     elif isinstance(given, vv.Flat):
-        values = _fitting(name, lambda: vv.flatten(given, space)).data
+        values = _fitting(repr(name), lambda: vv.flatten(given, space)).data
     else:
-        values = jnp.asarray(given)
-        values = values.reshape(values.shape[0], -1)
+        values = _rows(name, given)
         if values.shape[1] != space.size:
             raise InputError(
                 f"rows have {values.shape[1]} numbers, expected {space.size}: {space!r}",
@@ -85,15 +83,45 @@ def _arrays(plan: "Plan", name: str, given: Any) -> tuple[Any, Any]:
     return values.astype(plan.dtype), mask
 
 
-def _from_trees(
-    name: str, given: list[Any], space: vv.Space, dtype: Any
-) -> tuple[np.ndarray, np.ndarray]:
-    values = np.zeros((len(given), space.size), dtype)
-    for t, tree in enumerate(given):
-        for path, leaf in vv.entries({} if tree is None else tree):
-            slot = _fitting(f"{name}, tick {t}", lambda path=path: space.slot(path))
-            values[t, slot] = np.ravel(np.asarray(leaf, dtype))
-    return values, np.array([tree is not None for tree in given])
+def _any(given: Any, kinds: Any) -> bool:
+    """Whether something in a list or tuple is of these kinds."""
+    return isinstance(given, (list, tuple)) and any(isinstance(value, kinds) for value in given)
+
+
+def _rows(name: str, given: Any) -> Any:
+    """An array, one row a tick."""
+    try:
+        values = jnp.asarray(given)
+    except (TypeError, ValueError):
+        values = None
+    if values is None or values.ndim == 0:
+        raise InputError(
+            f"found {type(given).__name__}, expected one value a tick",
+            f"inputs of {name!r}",
+            "give an array with a leading time axis, a `Flat`, a list of trees, or a text",
+        )
+    return values.reshape(values.shape[0], -1) if values.size else values.reshape(len(values), 0)
+
+
+def _from_trees(name: str, given: Any, space: vv.Space, dtype: Any) -> tuple[Any, np.ndarray]:
+    rows = [
+        _fitting(f"{name!r}, tick {t}", lambda tree=tree: _row(tree, space, dtype))
+        for t, tree in enumerate(given)
+    ]
+    stack = np.stack if all(isinstance(row, np.ndarray) for row in rows) else jnp.stack
+    return stack(rows), np.array([tree is not None for tree in given])
+
+
+def _row(tree: Any, space: vv.Space, dtype: Any) -> Any:
+    """A tree as a vector; slot by slot where no number may be traced, which is faster."""
+    leaves = dict(vv.entries({} if tree is None else vv.unflatten(tree)))
+    plain = not any(isinstance(leaf, jax.Array) for leaf in leaves.values())
+    if not plain or any(p not in space or space.shape(p) != vv.shape_of(leaves[p]) for p in leaves):
+        return vv.flatten(vv.grow(leaves), space).data.astype(dtype)
+    row = np.zeros(space.size, dtype)
+    for path, leaf in leaves.items():
+        row[space.slot(path)] = np.ravel(np.asarray(leaf, dtype))
+    return row
 
 
 def _fitting(name: str, attempt: Any) -> Any:

@@ -106,7 +106,9 @@ def _cut(data: jax.Array, free: np.ndarray) -> jax.Array:
 def _one_tick(value: Any) -> Any:
     if isinstance(value, vv.Flat):
         return vv.Flat(value.space, value.data[None])
-    if isinstance(value, (Mapping, int, float)) or value is None:
+    if isinstance(value, tuple) and len(value) == 2:
+        return _one_tick(value[0]), jnp.asarray(value[1])[None]
+    if isinstance(value, (Mapping, int, float, str)) or value is None:
         return [value]
     return jnp.asarray(value)[None]
 

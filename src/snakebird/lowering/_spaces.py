@@ -185,6 +185,8 @@ class _Inference:
 
     def _joined(self, space: vv.Space, part: vv.Space, path: vv.Path) -> vv.Space:
         """The union; entries of another shape than what came first are left out, with a warning."""
+        if part <= space:
+            return space
         clash = {p: s for p, s in part.items if p in space and space.shape(p) != s}
         if clash and path not in self.warned:
             self.warned.add(path)
@@ -193,7 +195,7 @@ class _Inference:
                 f"and counts as zero: leaves of shape {list(next(iter(clash.values())))}",
                 stacklevel=2,
             )
-        return space | vv.Space({p: s for p, s in part.items if p not in clash})
+        return space | (vv.Space({p: s for p, s in part.items if p not in clash}) if clash else part)
 
 
 def _endless(name: str, space: vv.Space) -> GrowthError:

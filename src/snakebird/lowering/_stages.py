@@ -42,9 +42,10 @@ def cut(names: list[str], edges: Edges, free: set[str]) -> Stages:
     `edges` gives for each neuron those it reads; `free` are the neurons with something trainable
     in them or in the links that end at them.
     """
-    reads = {name: [s for s in edges.get(name, ()) if s in set(names)] for name in names}
+    known = set(names)
+    reads = {name: [s for s in edges.get(name, ()) if s in known] for name in names}
     order, loops = _components(names, reads)
-    reached = closure(free & set(names), _reversed(names, reads))
+    reached = closure(free & known, _reversed(names, reads))
     plan: dict[str, int] = {}
     scans: list[bool] = []
     for part in ([n for n in order if n not in reached], [n for n in order if n in reached]):
@@ -63,9 +64,10 @@ def _cut_part(
     core = after_loop & before_loop
     head = _depths([n for n in part if n not in after_loop], forward)
     tail = _depths([n for n in part if n in after_loop - core], forward)
+    deepest = max(tail.values(), default=0)
     if loops:
         core |= {n for n, depth in head.items() if depth >= MAX_LAYERS}
-        core |= {n for n in tail if tail[n] <= max(tail.values()) - MAX_LAYERS}
+        core |= {n for n in tail if tail[n] <= deepest - MAX_LAYERS}
     elif max(head.values(), default=0) >= 2 * MAX_LAYERS:
         core = set(part)
     groups = [

@@ -19,7 +19,8 @@ class Trace(eqx.Module):
     """The recorded streams of a run, each with a leading time axis.
 
     `trace["output.word"]` is a `Flat` with data `[time, size]`; `trace.number(port)` the array
-    `[time]` of the numbers at its root. `trace.state` goes on where the run ended.
+    `[time]` of the numbers at its root. `trace.state` goes on where the run ended. What `vmap`
+    gives has the axes of the batch before that of time.
     """
 
     data: dict[tuple[str, int, str], jax.Array]
@@ -62,19 +63,20 @@ class Trace(eqx.Module):
         ports = {
             p: self._flat(side, kind, row, p) for s, k, p in self.data if (s, k) == (side, kind)
         }
-        if len(path) > 1 and path[1] not in ports:
-            return vv.Flat(vv.Space(), jnp.zeros((len(self), 0)))
-        return vv.get(ports, *path[1:])
+        if not ports or (len(path) > 1 and path[1] not in ports):
+            none = (*self.state.tick.shape, len(self), 0)
+            return vv.Flat(vv.Space(), jnp.zeros(none, self.plan.dtype))
+        return vv.flatten(vv.get(ports, *path[1:]))
 
     def _flat(self, side: str, kind: int, row: int, port: str) -> vv.Flat:
         found = self.plan.kinds[kind]
         space = (found.inputs if side == "in" else found.outputs).sub((port,))
-        return vv.Flat(space, self.data[side, kind, port][:, row])
+        return vv.Flat(space, self.data[side, kind, port][..., row, :])
 
     def check(self) -> "Trace":
         """Raise `RoomError` if a neuron wrote outside the room reserved for it; else the trace itself."""
         for k, over in self.overflow.items():
-            times, rows = np.nonzero(np.asarray(over))
+            *_, times, rows = np.nonzero(np.asarray(over))
             if len(times):
                 name = self.plan.kinds[k].names[rows[0]]
                 raise RoomError(

@@ -130,7 +130,7 @@ class Space:
 
     def under(self, prefix: Path) -> "Space":
         """The same space with `prefix` put before every path."""
-        return Space({(*prefix, *path): shape for path, shape in self.items})
+        return _under(self, prefix)
 
     def __or__(self, other: "Space") -> "Space":
         return self if other <= self else other if self <= other else _union(self, other)
@@ -193,6 +193,11 @@ def _included(a: Space, b: Space) -> bool:
 def _sub(space: Space, prefix: Path) -> Space:
     n = len(prefix)
     return Space({path[n:]: shape for path, shape in space.items if path[:n] == prefix})
+
+
+@lru_cache(maxsize=4096)
+def _under(space: Space, prefix: Path) -> Space:
+    return Space({(*prefix, *path): shape for path, shape in space.items})
 
 
 @lru_cache(maxsize=4096)
