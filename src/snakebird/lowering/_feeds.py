@@ -11,6 +11,7 @@ import numpy as np
 from snakebird import vvalues as vv
 from snakebird.errors import InputError, SpaceError, UnknownNameError, suggest
 from snakebird.machines import tokens
+from snakebird.neurons import message_space
 
 if TYPE_CHECKING:
     from snakebird.lowering._plan import Plan
