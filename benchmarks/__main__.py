@@ -1,0 +1,92 @@
+"""All benchmarks: `python -m benchmarks [NAME ...]` writes `benchmarks/results/`."""
+
+import json
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+from benchmarks import ticks, training
+from benchmarks.timing import machine_line
+
+RESULTS = Path(__file__).parent / "results"
+SUITE: dict[str, tuple[str, Callable[[], Any]]] = {
+    "training": ("One training step, 140 ticks, float32", training.training_steps),
+    "compile": (
+        "Compile time by the number of ticks (layered machine, gradient)",
+        training.compile_by_ticks,
+    ),
+    "memory": ("Temporary memory of a gradient by the number of ticks", training.memory_by_ticks),
+    "copies": ("A thousand copies: gradients over 20 ticks", training.copies),
+    "sparse": ("A large sparse machine, float32", ticks.sparse),
+    "growth": ("The cost of a tick by size", ticks.growth),
+}
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Rows as a Markdown table."""
+    heads = list(rows[0])
+    shown = [[_cell(row[head]) for head in heads] for row in rows]
+    lines = [heads, ["---"] * len(heads), *shown]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _cell(value: Any) -> str:
+    return (
+        f"{value:.3g}"
+        if isinstance(value, float)
+        else f"{value:,}"
+        if isinstance(value, int)
+        else str(value)
+    )
+
+
+def page(found: dict[str, Any]) -> str:
+    """The whole results page."""
+    parts = ["# Benchmarks", "", "Written by `python -m benchmarks`; medians of runs in turn.", ""]
+    for name, result in found.items():
+        parts += [f"## {SUITE[name][0]}", "", f"{result['date']}; {result['machine']}", ""]
+        rows = result["rows"]
+        for part in rows.values() if isinstance(rows, dict) else [rows]:
+            parts += [table(part), ""]
+    return "\n".join(parts) + ("\n![cost of a tick](growth.svg)\n" if "growth" in found else "")
+
+
+def draw(growth: dict[str, list[dict[str, Any]]]) -> None:
+    """Microseconds a tick against each size, as one picture."""
+    figure, axes = plt.subplots(1, 4, figsize=(12, 3), sharey=True, layout="constrained")
+    for axis, (name, rows) in zip(axes, growth.items(), strict=True):
+        axis.loglog([row[name] for row in rows], [row["us/tick"] for row in rows], "o-")
+        axis.set_xlabel(name)
+        axis.grid(True, alpha=0.3)
+    axes[0].set_ylabel("microseconds a tick")
+    figure.savefig(RESULTS / "growth.svg")
+
+
+def main(names: list[str]) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    store = RESULTS / "results.json"
+    found = json.loads(store.read_text()) if store.exists() else {}
+    for name in names or list(SUITE):
+        print(f"{name} ...", flush=True)
+        rows = SUITE[name][1]()
+        found[name] = {"date": str(date.today()), "machine": machine_line(), "rows": rows}
+        print(
+            "\n\n".join(
+                table(part) for part in (rows.values() if isinstance(rows, dict) else [rows])
+            )
+        )
+        store.write_text(json.dumps(found, indent=1) + "\n")
+    (RESULTS / "README.md").write_text(page({name: found[name] for name in SUITE if name in found}))
+    if "growth" in found:
+        draw(found["growth"]["rows"])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
