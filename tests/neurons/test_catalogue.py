@@ -1,5 +1,8 @@
 """Every neuron type of the catalogue passes the check every neuron must pass."""
 
+import re
+from pathlib import Path
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -141,3 +144,10 @@ def test_every_name_is_found_exported_and_explained(name):
     assert len(kind.__doc__) > 20
     assert set(kind.loops) <= set(kind.inputs)
     assert set(kind.loops.values()) <= set(kind.outputs or ())
+
+
+def test_the_page_lists_the_catalogue():
+    page = (Path(__file__).parents[2] / "docs/concepts/neurons.md").read_text("utf-8")
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    listed = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert listed == set(CATALOGUE)

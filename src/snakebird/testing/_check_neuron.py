@@ -57,7 +57,7 @@ def check_neuron(
     >>> check_neuron(one_more)
     Traceback (most recent call last):
     ...
-    AssertionError: one_more(): on a Flat with all inputs missing it differs from the tree
+    AssertionError: one_more(): on a Flat it differs from the tree
       ...
     """
     with jax.enable_x64(True):
