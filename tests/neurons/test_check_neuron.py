@@ -66,11 +66,6 @@ def own_dtype(x):
 
 
 @neuron(register=False)
-def smaller_space(x):
-    return vv.get(x, "a") if len(vv.keys(x)) < 4 else {}
-
-
-@neuron(register=False)
 def rounded(x):
     return vv.map_numbers(lambda k: k + 1e-7 * jnp.round(k * 1e6), x)
 
