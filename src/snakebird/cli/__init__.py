@@ -1,0 +1,3 @@
+"""The command `snakebird`."""
+
+from snakebird.cli._main import main as main

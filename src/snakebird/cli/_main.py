@@ -1,0 +1,174 @@
+"""What the command accepts, and how it ends: 0, 1 (our fault), 2 (the user's mistake), 130."""
+
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from tyro.conf import Positional, UseAppendAction
+from tyro.extras import subcommand_cli_from_dict
+
+from snakebird.errors import SnakebirdError
+
+OK, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
+
+
+def run(
+    machine: Positional[Path],
+    *,
+    input: Path | None = None,
+    by: Literal["chars", "words"] = "chars",
+    unknown: Literal["refuse", "skip"] = "refuse",
+    source: str | None = None,
+    output: str = "-",
+    ticks: int | None = None,
+    record: UseAppendAction[tuple[str, ...]] = (),
+    key: int | None = None,
+    engine: Literal["compiled", "readable"] = "compiled",
+    neurons: Path | None = None,
+) -> int:
+    """Run a machine on a text, a table or a list of values, and write what it gives.
+
+    Args:
+        machine: The machine file.
+        input: What arrives: .csv with a column a source, .jsonl with a value a line, else a text.
+        by: Whether a text comes by characters or by words.
+        unknown: What to do with characters or words the source does not know.
+        source: The source a text goes to, where there are several.
+        output: Where results go: a file named .jsonl or .csv, or - for JSON lines on stdout.
+        ticks: How long to run; by default as long as the input lasts.
+        record: An output to write, neuron.output; by default those of output neurons.
+        key: The random key, for machines that draw at random.
+        engine: The compiled engine, or the readable one, slow and exact.
+        neurons: A Python file that registers neuron types of your own. It is run.
+    """
+    from snakebird.cli import _run
+
+    _register(neurons)
+    return _run.run(
+        machine, input, by=by, unknown=unknown, source=source, output=output, ticks=ticks,
+        record=record, key=key, engine=engine,
+    )  # fmt: skip
+
+
+def show(
+    machine: Positional[Path],
+    *,
+    links: bool = False,
+    diagram: Path | None = None,
+    neurons: Path | None = None,
+) -> int:
+    """Print a machine as source, or as a table of links, or draw it.
+
+    Args:
+        machine: The machine file.
+        links: Print the table of links instead of the source.
+        diagram: Draw the machine into this file: .svg, or .mmd for Mermaid.
+        neurons: A Python file that registers neuron types of your own. It is run.
+    """
+    from snakebird.cli import _show
+
+    _register(neurons)
+    return _show.show(machine, links=links, diagram=diagram)
+
+
+def check(machine: Positional[Path], *, neurons: Path | None = None) -> int:
+    """Check a machine, and say what there is to know about it.
+
+    Args:
+        machine: The machine file.
+        neurons: A Python file that registers neuron types of your own. It is run.
+    """
+    from snakebird.cli import _show
+
+    _register(neurons)
+    return _show.check(machine)
+
+
+def list_(
+    what: Positional[Literal["neurons"]],
+    name: Positional[str | None] = None,
+    *,
+    neurons: Path | None = None,
+) -> int:
+    """List the neuron types, or describe one.
+
+    Args:
+        what: What to list.
+        name: The neuron type to describe.
+        neurons: A Python file that registers neuron types of your own. It is run.
+    """
+    from snakebird.cli import _show
+
+    _register(neurons)
+    return _show.list_neurons(name)
+
+
+def doctor() -> int:
+    """Say which versions and devices are here, what is missing, and how to install it."""
+    from snakebird.cli import _doctor
+
+    return _doctor.doctor()
+
+
+def demo(*, folder: Path = Path("snakebird-demo"), seed: int = 0) -> int:
+    """Train a small machine, read it as a program, and run it on a real text: under a minute.
+
+    Args:
+        folder: Where the machine, its diagram and the counts are written.
+        seed: The seed of the random start and the random texts.
+    """
+    print("snakebird demo: train a machine on random letters, then let it count words", flush=True)
+    from snakebird.cli import _demo
+
+    return _demo.demo(folder, seed)
+
+
+COMMANDS = {"run": run, "show": show, "check": check, "list": list_, "doctor": doctor, "demo": demo}
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code. Prints mistakes in three lines, never a traceback."""
+    warnings.showwarning = _show_warning
+    try:
+        return _dispatch(sys.argv[1:] if args is None else list(args))
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else OK if end.code is None else MISTAKE
+    except SnakebirdError as error:
+        complain(error)
+        return MISTAKE
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read the output has seen enough
+        sys.stderr.close()
+        return OK
+
+
+def _dispatch(args: list[str]) -> int:
+    return subcommand_cli_from_dict(
+        COMMANDS,
+        prog="snakebird",
+        description="Differentiable programs a person can read.",
+        args=args or ["--help"],
+    )
+
+
+def complain(error: SnakebirdError) -> None:
+    """Print an error in three lines: what, where, and what to do."""
+    where, hint = error.where or "this command", error.hint or "see snakebird --help"
+    for label, text in (("error:", error.what), ("  at", where), ("  hint:", hint)):
+        print(label, " ".join(text.split()), file=sys.stderr)
+
+
+def _show_warning(message: Warning | str, *args: object, **kwargs: object) -> None:
+    print("warning:", " ".join(str(message).split()), file=sys.stderr)
+
+
+def _register(neurons: Path | None) -> None:
+    """Run a user's own file, which registers neuron types."""
+    if neurons is not None:
+        from snakebird.cli._user import run_file
+
+        run_file(neurons)
