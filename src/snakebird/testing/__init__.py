@@ -18,7 +18,6 @@ if TYPE_CHECKING:
         fractions as fractions,
         paths as paths,
         spaces as spaces,
-        trees_in as trees_in,
         vvalues as vvalues,
     )
 
@@ -33,7 +32,6 @@ _STRATEGIES = {
     "programs": "_programs",
     "spaces": "_strategies",
     "trees": "_machines",
-    "trees_in": "_strategies",
     "vvalues": "_strategies",
 }
 

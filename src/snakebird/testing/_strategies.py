@@ -1,5 +1,6 @@
 """V-values and spaces for Hypothesis, odd corners above all."""
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -39,7 +40,9 @@ _widths = st.integers(1, 3)
 
 
 @st.composite
-def vvalues(draw: st.DrawFn, leaves: st.SearchStrategy[Any] = fractions, depth: int = 3) -> Any:
+def vvalues(
+    draw: Callable[..., Any], leaves: st.SearchStrategy[Any] = fractions, depth: int = 3
+) -> Any:
     """Trees: written zeros, empty branches, and numbers beside branches among them."""
     kind = draw(_kinds if depth else _leaf_kinds)
     if kind == "number":
@@ -59,11 +62,3 @@ def spaces(
     """Spaces of numbers, or of leaves of the given shapes."""
     shape = st.just(()) if shapes is None else shapes
     return st.dictionaries(paths(), shape, max_size=max_size).map(vv.Space)
-
-
-def trees_in(
-    space: vv.Space, leaves: st.SearchStrategy[Any] = floats, *, partial: bool = True
-) -> st.SearchStrategy[Any]:
-    """Trees with entries at the paths of a space of numbers; if `partial`, some are left out."""
-    chosen = {path: leaves | st.just(0) if partial else leaves for path in space.paths}
-    return st.fixed_dictionaries(chosen).map(vv.grow)

@@ -15,7 +15,7 @@ import numpy as np
 from snakebird.vvalues._flat import Flat, flatten, flatten_all, whole
 from snakebird.vvalues._forms import apply_form
 from snakebird.vvalues._slots import rearrange
-from snakebird.vvalues._space import Space, as_path
+from snakebird.vvalues._space import Space, refuse_text
 from snakebird.vvalues._tree import (
     NUMBER,
     HoldsFlat,
@@ -210,7 +210,8 @@ def put(value: VValue, path: Path, part: VValue) -> VValue:
     >>> put({"a": {"b": 3}}, ("a", "c"), 4)
     {'a': {'b': 3, 'c': 4}}
     """
-    path = as_path(path)
+    refuse_text(path)
+    path = tuple(path)
     if path and path[-1] == NUMBER:
         branches = select(get(value, *path[:-1]), lambda p: p != ())
         return put(value, path[:-1], add(branches, number(part)))
@@ -227,7 +228,7 @@ def select(value: VValue, keep: Iterable[Path] | Callable[[Path], bool]) -> VVal
     {'a': {'b': 3}}
     """
     if not callable(keep):
-        prefixes = [as_path(path) for path in keep]
+        prefixes = Space(keep).paths
         return select(value, lambda p: any(p[: len(prefix)] == prefix for prefix in prefixes))
     value = whole(value)
     if isinstance(value, Flat):

@@ -26,9 +26,10 @@ from snakebird.vvalues._tree import (
     HoldsFlat,
     Leaf,
     Path,
-    branch,
     entries,
+    find,
     grow,
+    is_exact,
     plus,
     shape_of,
     times,
@@ -103,7 +104,8 @@ def _on_trees(form: Form, left: Any, right: Any, level: int) -> Any:
         if way is None:
             continue
         for path, b in _met(way, right):
-            product = _product(form, a, b, path[len(way.land) :], path)
+            exact = is_exact(a) and is_exact(b)
+            product = a * b if exact else _product(form, a, b, path[len(way.land) :], path)
             if product is not None:
                 out[path] = plus(out[path], product, path) if path in out else product
     return grow(out)
@@ -111,9 +113,7 @@ def _on_trees(form: Form, left: Any, right: Any, level: int) -> Any:
 
 def _met(way: Route, right: Any) -> Iterable[tuple[Path, Leaf]]:
     """The entries of the right tree on a route, each under the path where its product lands."""
-    node = right
-    for key in way.look:
-        node = branch(node, key)
+    node = find(right, way.look)
     if not way.deep and isinstance(node, Mapping):
         node = node.get(NUMBER)
     return entries(node, way.land)
@@ -121,8 +121,6 @@ def _met(way: Route, right: Any) -> Iterable[tuple[Path, Leaf]]:
 
 def _product(form: Form, a: Leaf, b: Leaf, rest: Path, at: Path) -> Leaf | None:
     left, right = shape_of(a), shape_of(b)
-    if not left and not right:
-        return times(a, b)
     shape = product_shape(form, left, right, rest, at)
     if shape is None:
         return None
@@ -130,7 +128,7 @@ def _product(form: Form, a: Leaf, b: Leaf, rest: Path, at: Path) -> Leaf | None:
         a = a.reshape(left + (1,) * len(right)) if left else a
         return times(a, b)
     product = times(a, b)
-    return product if shape else jnp.sum(product)
+    return jnp.sum(product) if shape == () and (left or right) else product
 
 
 def _on_flat(form: Form, left: Flat, right: Flat, level: int) -> Flat:

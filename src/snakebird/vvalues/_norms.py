@@ -22,7 +22,7 @@ def max_norm(value: VValue) -> Leaf:
     return next((size for size in sizes if size != size), largest)
 
 
-def norm(value: VValue, order: float = 2) -> Leaf:
+def norm(value: VValue, order: Leaf = 2) -> Leaf:
     """The p-norm over all numbers; `order` may be 1, 2, any p >= 1, or infinity.
 
     >>> norm({"a": 3, "b": {"c": 4}}), norm({"a": -3, "b": 4}, 1)
@@ -102,21 +102,19 @@ def less_equal(left: VValue, right: VValue) -> bool:
     return is_nonnegative(lin_comb([-1, 1], [left, right]))
 
 
-def equal(left: VValue, right: VValue, tolerance: float = 0.0) -> bool:
+def equal(left: VValue, right: VValue, tolerance: Leaf = 0) -> bool:
     """Whether two values are the same in max norm, up to a tolerance."""
     return not differences(left, right, tolerance)
 
 
-def differences(
-    left: VValue, right: VValue, tolerance: float = 0.0
-) -> dict[Path, tuple[Leaf, Leaf]]:
+def differences(left: VValue, right: VValue, tolerance: Leaf = 0) -> dict[Path, tuple[Leaf, Leaf]]:
     """The two numbers of every path where two values differ; `None` for an absent one."""
     u, v = canonical(left), canonical(right)
     pairs = {path: (u.get(path), v.get(path)) for path in sorted(u.keys() | v.keys())}
     return {path: (a, b) for path, (a, b) in pairs.items() if not _close(a, b, tolerance)}
 
 
-def _close(a: Leaf | None, b: Leaf | None, tolerance: float) -> bool:
+def _close(a: Leaf | None, b: Leaf | None, tolerance: Leaf) -> bool:
     if a is None or b is None:
         a, b = (b, 0) if a is None else (a, 0)
     elif np.shape(a) != np.shape(b):

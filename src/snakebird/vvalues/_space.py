@@ -14,13 +14,12 @@ from snakebird.vvalues._tree import Path, grow, shape_of, show_path, stored, unl
 Shape = tuple[int, ...]
 
 
-def as_path(path: Iterable[str]) -> Path:
-    """A path as a tuple; refuses a bare string, which would be read letter by letter."""
+def refuse_text(path: Any) -> None:
+    """Refuse a bare string as a path: it would be read letter by letter."""
     if isinstance(path, str):
         raise ValueFormatError(
             f"a path is {path!r}, expected a tuple of strings", hint=f"write ({path!r},)"
         )
-    return tuple(path)
 
 
 class Space:
@@ -39,9 +38,11 @@ class Space:
 
     items: tuple[tuple[Path, Shape], ...]
 
-    def __init__(self, paths: Iterable[Path] | Mapping[Path, Shape] = ()):
+    def __init__(self, paths: Iterable[Any] = ()):
         shapes = paths if isinstance(paths, Mapping) else dict.fromkeys(paths, ())
-        self.items = tuple(sorted((as_path(path), tuple(shape)) for path, shape in shapes.items()))
+        for path in shapes:
+            refuse_text(path)
+        self.items = tuple(sorted((tuple(path), tuple(shape)) for path, shape in shapes.items()))
         self._hash = hash(self.items)
 
     @classmethod

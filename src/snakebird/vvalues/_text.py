@@ -145,7 +145,7 @@ def _term(path: Path, leaf: Leaf) -> str:
     return f"{factor} {show_path(path)}" if path else factor
 
 
-def diff(left: VValue, right: VValue, tolerance: float = 0.0) -> list[str]:
+def diff(left: VValue, right: VValue, tolerance: Leaf = 0) -> list[str]:
     """The paths where two values differ, one line each: `a.b: 1 -> 2`.
 
     >>> diff({"a": 1, "b": 2}, {"a": 1, "b": 3, "c": 4})

@@ -95,48 +95,51 @@ def entries(tree: Any, prefix: Path = ()) -> Iterator[tuple[Path, Leaf]]:
     >>> list(entries({"a": {":number": 3, "b": 0, "c": 4}}))
     [(('a',), 3), (('a', 'c'), 4)]
     """
-    found: list[tuple[Path, Leaf]] = []
-    _walk(tree, prefix, found, zeros=False)
-    return iter(found)
+    return iter(_walk(tree, prefix, zeros=False))
 
 
 def stored(tree: Any, prefix: Path = ()) -> Iterator[tuple[Path, Leaf]]:
     """Like `entries`, but with the zeros that are written down."""
+    return iter(_walk(tree, prefix, zeros=True))
+
+
+def _walk(tree: Any, prefix: Path, zeros: bool) -> list[tuple[Path, Leaf]]:
     found: list[tuple[Path, Leaf]] = []
-    _walk(tree, prefix, found, zeros=True)
-    return iter(found)
+    waiting = [(prefix, tree)]
+    while waiting:
+        path, node = waiting.pop()
+        # A dict is asked for first: to learn that it is no Fraction takes longer.
+        if not isinstance(node, dict) and isinstance(node, _EXACT):
+            if zeros or node != 0:
+                found.append((path, node))
+        elif isinstance(node, (dict, Mapping)):
+            if NUMBER in node:
+                refuse_branches(node[NUMBER], path)
+            waiting += [(path if k == NUMBER else (*path, k), node[k]) for k in reversed(node)]
+        elif is_leaf(node):
+            if zeros or not is_zero(node):
+                found.append((path, node))
+        elif hasattr(node, "space"):
+            raise HoldsFlat("this branch is a `Flat`", show_path(path), "flatten the whole tree")
+    return found
 
 
-def _walk(node: Any, prefix: Path, found: list[tuple[Path, Leaf]], zeros: bool) -> None:
-    # A dict is asked for first: to learn that it is no Fraction takes longer.
-    if not isinstance(node, dict) and isinstance(node, _EXACT):
-        if zeros or node != 0:
-            found.append((prefix, node))
-    elif isinstance(node, (dict, Mapping)):
-        for key, branch in node.items():
-            if key != NUMBER:
-                _walk(branch, (*prefix, key), found, zeros)
-            else:
-                refuse_branches(branch, prefix)
-                _walk(branch, prefix, found, zeros)
-    elif is_leaf(node):
-        if zeros or not is_zero(node):
-            found.append((prefix, node))
-    elif hasattr(node, "space"):
-        raise HoldsFlat("this branch is a `Flat`", show_path(prefix), "flatten the whole tree")
-
-
-def branch(node: Any, key: str) -> Any:
-    """What a tree holds at one key; `None` where it holds nothing."""
-    if isinstance(node, (dict, Mapping)):
-        return node.get(key)
-    if hasattr(node, "space"):
-        raise HoldsFlat(f"{key!r} is asked of a `Flat`", hint="flatten the whole tree")
-    return None
+def find(tree: Any, path: Path) -> Any:
+    """What a tree holds at a path; `None` where it holds nothing."""
+    for key in path:
+        if isinstance(tree, (dict, Mapping)):
+            tree = tree.get(key)
+        elif hasattr(tree, "space"):
+            raise HoldsFlat("this branch is a `Flat`", hint="flatten the whole tree")
+        else:
+            return None
+    return tree
 
 
 def refuse_branches(node: Any, where: Path) -> None:
     """Raise `ValueFormatError` where what stands under `:number` has branches of its own."""
+    if isinstance(node, _EXACT):
+        return
     paths = getattr(getattr(node, "space", None), "paths", ())
     if any(paths) or (isinstance(node, Mapping) and any(key != NUMBER for key in node)):
         raise ValueFormatError(
