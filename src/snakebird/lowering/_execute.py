@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import equinox as eqx
@@ -24,7 +25,7 @@ Ports = dict[str, jax.Array]
 
 
 class State(eqx.Module):
-    """All outputs between two ticks: one array `[rows, width]` a block, and the ticks done so far."""
+    """All outputs between two ticks: `[rows, width]` for each block, and the ticks done so far."""
 
     blocks: tuple[jax.Array, ...]
     tick: jax.Array
@@ -47,6 +48,7 @@ class Execution:
         own = [None if plan.carried else m.own.prepare(weights) for m in plan.moves]
         instant = [{n: d.prepare(weights) for n, d in m.own_instant.items()} for m in plan.moves]
         self.own, self.own_instant = own, instant
+        self.active = _active_by_weights(plan, weights)
 
     def run(self, state: State, fed: Fed, ticks: int) -> Trace:
         """All stages, one after the other, over all ticks."""
@@ -74,7 +76,7 @@ class Execution:
 
     def _entering(self, stage: int, state: State, history: list[list[jax.Array]]) -> Rows:
         """What earlier stages bring to the inputs of this one, for all ticks at once."""
-        plan, moves = self.plan, self.plan.moves[stage]
+        moves = self.plan.moves[stage]
         sizes = lambda b: self._shape("in", b, stage)
         found: Rows = {}
         if moves.past or moves.past_instant:
@@ -110,7 +112,7 @@ class Execution:
         """One tick of a stage: its own links' down movement, then its kinds, level by level."""
         plan, moves = self.plan, self.plan.moves[stage]
         sizes = lambda b: self._shape("in", b, stage)
-        inputs, active = dict(entering), None
+        inputs, active = dict(entering), self.active
         if carry:
             blocks = [carry.get(b) for b in range(len(plan.blocks))]
             coefficients, prepared = self.weights, self.own[stage]
@@ -234,11 +236,19 @@ def _keys(plan: Plan, k: int, key: Any) -> Any:
     return jax.vmap(lambda code: jax.random.fold_in(key, code))(np.array(codes, np.uint32))
 
 
+def _active_by_weights(plan: Plan, weights: jax.Array) -> list[jax.Array] | None:
+    """The same for a matrix that is carried but never changes."""
+    if plan.surely_linked is None or all(always.all() for always in plan.active):
+        return None
+    matrix = jnp.zeros(plan.matrix_space.size, weights.dtype)
+    return _active(plan, matrix.at[plan.matrix_slots].set(weights[plan.ordinary_links]))
+
+
 def _active(plan: Plan, matrix: jax.Array) -> list[jax.Array]:
     """For each kind, which neurons have a link that is not zero, by the matrix of this tick."""
     nonzero = jnp.zeros(len(plan.order) + 1, bool).at[plan.rows_of_matrix].max(matrix != 0)
     ends = np.cumsum([0, *(len(kind.names) for kind in plan.kinds)])
-    return [nonzero[a:b] for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    return [nonzero[a:b] for a, b in pairwise(ends)]
 
 
 def _kind_function(plan: Plan, k: int) -> Callable[..., Any]:

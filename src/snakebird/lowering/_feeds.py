@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Fed(eqx.Module):
-    """For each kind that takes messages: values `[time, neurons, size]` and a mask `[time, neurons]`."""
+    """For kinds that take messages: values `[time, neurons, size]`, masks `[time, neurons]`."""
 
     kinds: dict[int, tuple[jax.Array, jax.Array]]
 
@@ -32,14 +32,13 @@ def encode(plan: "Plan", inputs: Mapping[str, Any] | None, ticks: int | None) ->
         if name not in sources:
             raise UnknownNameError(f"no source is named {name!r}", "inputs", suggest(name, sources))
         found[name] = _arrays(plan, name, given)
-    if ticks is None:
-        lengths = [values.shape[0] for values, _ in found.values()]
-        if not lengths:
-            raise InputError(
-                "nothing says how long to run", "inputs", "give ticks=, or inputs of some length"
-            )
-        ticks = max(lengths)
-    return Fed({k: _stack(plan, k, found, ticks) for k in plan.message_spaces}), ticks
+    lengths = [values.shape[0] for values, _ in found.values()]
+    if ticks is None and not lengths:
+        raise InputError(
+            "nothing says how long to run", "inputs", "give ticks=, or inputs of some length"
+        )
+    count = max(lengths) if ticks is None else ticks
+    return Fed({k: _stack(plan, k, found, count) for k in plan.message_spaces}), count
 
 
 def _stack(
@@ -78,7 +77,7 @@ def _arrays(plan: "Plan", name: str, given: Any) -> tuple[Any, Any]:
             raise InputError(
                 f"rows have {values.shape[1]} numbers, expected {space.size}: {space!r}",
                 f"inputs of {name!r}",
-                "give one column a path of that space, in its order, or declare tokens= or space= of the source",
+                "give one column a path, in order, or declare tokens= or space= of the source",
             )
     mask = jnp.ones(values.shape[0], bool) if present is None else jnp.asarray(present, bool)
     return values.astype(plan.dtype), mask

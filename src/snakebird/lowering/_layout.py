@@ -1,9 +1,9 @@
 """From spaces to arrays: kinds of neurons stacked, ports gathered into blocks of one width.
 
 A *kind* is a set of neurons that run as one stacked call: same type, same structure of
-parameters, same spaces, same stage and instant level. A *block* is a set of ports that links connect; its
-streams are the rows of one array, as wide as the union of their spaces. The down movement maps
-rows of outputs to rows of inputs, block by block.
+parameters, same spaces, same stage and instant level. A *block* is a set of ports that links
+connect; its streams are the rows of one array, as wide as the union of their spaces. The down
+movement maps rows of outputs to rows of inputs, block by block.
 """
 
 from collections.abc import Callable, Mapping

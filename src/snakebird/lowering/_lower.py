@@ -1,5 +1,6 @@
 """From a machine to arrays and back: `lower` and `lift`."""
 
+from operator import itemgetter
 from typing import Any
 
 import jax
@@ -67,9 +68,8 @@ def lift(low: Lowered) -> Machine:
     neurons = dict(machine.neurons)
     for kind, numbers in zip(plan.kinds, low.numbers, strict=True):
         for row, name in enumerate(kind.names):
-            neurons[name] = restored(
-                neurons[name], jax.tree.map(lambda leaf: leaf[row], numbers), plan.dtype
-            )
+            own = jax.tree.map(itemgetter(row), numbers)
+            neurons[name] = restored(neurons[name], own, plan.dtype)
     return machine.replace(links=links, neurons=neurons, start=_restored_start(low))
 
 

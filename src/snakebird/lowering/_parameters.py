@@ -50,7 +50,7 @@ def _as_numbers(value: Any, dtype: Any) -> Any:
 
 
 def _hashable(rest: Any) -> Any:
-    """The structural part as something that compares by content where it can, by identity where not."""
+    """The structural part, comparing by content where it can, by identity where not."""
     leaves, tree = jax.tree.flatten(rest)
     return tree, tuple(_frozen(leaf) for leaf in leaves)
 
@@ -76,7 +76,7 @@ def join(neuron: Neuron, structure: dict[str, Any], numbers: dict[str, Any]) -> 
 
 
 def restored(neuron: Neuron, numbers: dict[str, Any], dtype: Any) -> Neuron:
-    """The neuron with trained numbers; a number that has not changed keeps its original, exact form."""
+    """The neuron with trained numbers; one that has not changed keeps its original form."""
     before = split(neuron, dtype)
     changed = {}
     for name, value in numbers.items():

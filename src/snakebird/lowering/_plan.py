@@ -3,9 +3,9 @@
 Plans compare by structure, so machines that differ in numbers only share one compiled program.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -13,27 +13,12 @@ from snakebird import vvalues as vv
 from snakebird.errors import UnknownNameError, suggest
 from snakebird.lowering._constant import carries_constant_matrix
 from snakebird.lowering._layout import Block, Kind, Layout, arrange
+from snakebird.lowering._moves import StageMoves, plan_moves
 from snakebird.lowering._parameters import Split, split
-from snakebird.lowering._product import Down, Product, Scatter
-from snakebird.lowering._spaces import Spaces, infer
+from snakebird.lowering._spaces import Spaces, as_space, infer
 from snakebird.lowering._stages import Stages, closure, cut, one_stage
 from snakebird.machines import Machine, as_path
 from snakebird.neurons import message_space
-
-
-class StageMoves(NamedTuple):
-    """The links that end in one stage: `past` from earlier stages, `own` from the stage itself.
-
-    The instant ones of the stage itself stand by the level they serve.
-    """
-
-    past: Down
-    past_instant: Down
-    own: Down
-    own_instant: dict[int, Down]
-
-
-Entries = list[tuple[int, vv.Path]]
 
 _known: dict[Any, "Plan"] = {}
 
@@ -56,15 +41,16 @@ class Plan:
         splits = {name: split(neuron, dtype) for name, neuron in machine.neurons.items()}
         constant = machine.matrix_from is not None and carries_constant_matrix(machine)
         ports = record_paths(machine, record)
-        key = _signature(
-            machine, splits, dtype, ports, record is None, grow, dense, repr(checkpoint), constant
-        )
+        surely = _surely_linked(machine) if constant else None
+        options = dtype, ports, record is None, dense, repr(checkpoint), surely
+        key = _signature(machine, splits, _room_key(machine, grow), *options)
         self.__dict__.update(_known.get(key, self).__dict__)
         self.template, self.splits, self.dtype, self.key = machine, splits, dtype, key
         self.dense, self.checkpoint = dense, checkpoint
         if key in _known:
             return
         self.carried = machine.matrix_from is not None and not constant
+        self.surely_linked = surely
         self.record, self.by_default = ports, record is None
         self.spaces: Spaces = infer(machine, splits, grow)
         self.stages = self._stages(bool(checkpoint))
@@ -165,102 +151,12 @@ class Plan:
 
     @cached_property
     def moves(self) -> list[StageMoves]:
-        """For each stage the down movements into it.
-
-        The coefficients of ordinary links are the weights, or the numbers of the matrix stream.
-        """
-        slot = self.matrix_space.slot
-        links = list(enumerate(self.template.links))
-        ordinary = [(k, link.path) for k, link in links if not link.instant]
-        if self.carried:
-            ordinary = [(slot(path).start, path) for path in self.spaces.links]
-        instant = [(k, link.path) for k, link in links if link.instant]
-        return [
-            self._moves_into(stage, ordinary, instant) for stage in range(len(self.stages.scans))
-        ]
-
-    def _moves_into(self, stage: int, ordinary: Entries, instant: Entries) -> StageMoves:
-        here = self.stages.of
-
-        def entering(entries: Entries, own: bool) -> Entries:
-            into = [(k, p) for k, p in entries if here.get(p[0]) == stage and p[2] in here]
-            return [(k, p) for k, p in into if (here[p[2]] == stage) == own]
-
-        levels: dict[int, Entries] = {}
-        for k, path in entering(instant, True):
-            levels.setdefault(self.kinds[self.layout.place[path[0]][0]].level, []).append((k, path))
-        return StageMoves(
-            self._down(stage, entering(ordinary, False), own=False),
-            self._down(stage, entering(instant, False), own=False),
-            self._down(stage, entering(ordinary, True), own=True),
-            {n: self._down(stage, found, own=True) for n, found in sorted(levels.items())},
-        )
-
-    def _down(self, stage: int, entries: Entries, own: bool) -> Down:
-        """Links as products over whole streams where they carry whole ones, else number by number."""
-        regular: dict[int, list[tuple[int, int, int]]] = {}
-        single: dict[tuple[int, int], list[Any]] = {}
-        for k, path in entries:
-            to = self.layout.row("in", path[0], path[1])
-            if to is None:
-                continue
-            first = to[1] - self.blocks[to[0]].rows("in", stage).start
-            source = self.layout.row("out", path[2], path[3]) if len(path) == 4 else None
-            if source is not None and source[0] == to[0] and self._whole(path):
-                regular.setdefault(to[0], []).append(
-                    (k, first, source[1] - self._base(to[0], stage, own))
-                )
-            else:
-                for at, triple in self._by_number(k, path, (to[0], first), stage, own):
-                    single.setdefault(at, []).append(triple)
-        products = {}
-        for b, links in regular.items():
-            block = self.blocks[b]
-            rows = block.rows("in", stage), block.rows("out", stage)
-            n_out = rows[1].stop - rows[1].start if own else block.before(stage)
-            n_in = rows[0].stop - rows[0].start
-            products[b] = Product.plan(links, n_in, n_out, block.space.size, self.dense)
-        joined = {at: map(np.concatenate, zip(*found, strict=True)) for at, found in single.items()}
-        return Down(products, {at: Scatter(*columns) for at, columns in joined.items()})
-
-    def _base(self, block: int, stage: int, own: bool) -> int:
-        """The first row of outputs that a down movement reads."""
-        return self.blocks[block].rows("out", stage).start if own else 0
-
-    def _whole(self, path: vv.Path) -> bool:
-        """Whether all of the stream enters: no part of it was left out for its shape."""
-        source = self.spaces.outputs[path[2]].sub(path[3:])
-        return source <= self.spaces.inputs[path[0]].sub((path[1],))
-
-    def _by_number(
-        self, k: int, path: vv.Path, to: tuple[int, int], stage: int, own: bool
-    ) -> Iterable[Any]:
-        """A link as index maps from the numbers it reads to the numbers it writes."""
-        target_space = self.blocks[to[0]].space
-        accepted = self.spaces.inputs[path[0]].sub((path[1],))
-        ports = path[3:4] or self.spaces.outputs[path[2]].keys
-        for port in ports:
-            source = self.layout.row("out", path[2], port)
-            if source is None:
-                continue
-            below = self.blocks[source[0]].space
-            inside, outside = path[4:], () if len(path) > 3 else (port,)
-            carried = self.spaces.outputs[path[2]].sub((port, *inside))
-            kept = [
-                p
-                for p in carried.paths
-                if (*outside, *p) in accepted and accepted.shape((*outside, *p)) == carried.shape(p)
-            ]
-            for p in kept:
-                a, b = below.slot((*inside, *p)), target_space.slot((*outside, *p))
-                row = source[1] - self._base(source[0], stage, own)
-                reads = np.arange(a.start, a.stop) + row * below.size
-                writes = np.arange(b.start, b.stop) + to[1] * target_space.size
-                yield (source[0], to[0]), (np.full(len(reads), k), reads, writes)
+        """For each stage the down movements into it."""
+        return plan_moves(self)
 
     @cached_property
     def rows_of_matrix(self) -> np.ndarray:
-        """For each slot of the matrix stream, the number of the neuron its row belongs to (or the last + 1)."""
+        """For each slot of the matrix stream, the neuron of its row (the last + 1: none)."""
         names = {name: k for k, name in enumerate(self.order)}
         slots = np.full(self.matrix_space.size, len(names))
         for path in self.spaces.links:
@@ -277,7 +173,9 @@ class Plan:
     def active(self) -> list[np.ndarray]:
         """For each kind, which of its neurons are active whatever the matrix says."""
         machine = self.template
-        linked = {link.to for link in machine.links if link.instant or not self.carried}
+        always = machine.matrix_from is None
+        linked = {link.to for link in machine.links if link.instant or always}
+        linked |= self.surely_linked or set()
         return [
             np.array(
                 [name in linked or machine.neurons[name].type.always_active for name in kind.names]
@@ -329,7 +227,7 @@ class Plan:
                 pair = np.arange(a.start, a.stop), np.arange(b.start, b.stop) + at[1] * space.size
                 found.setdefault(at[0], []).append(pair)
         return [
-            (b, *(np.concatenate(c) for c in zip(*pairs, strict=True)))
+            (b, np.concatenate([a for a, _ in pairs]), np.concatenate([c for _, c in pairs]))
             for b, pairs in found.items()
         ]
 
@@ -357,7 +255,6 @@ def _signature(machine: Machine, splits: Mapping[str, Split], *options: Any) -> 
     neurons = tuple((name, splits[name].signature) for name in machine.neurons)
     links = tuple((link.place, link.trainable) for link in machine.links)
     start = vv.Space.of(machine.start)
-    settings = tuple(_plain(option) for option in options)
     return (
         neurons,
         links,
@@ -365,18 +262,25 @@ def _signature(machine: Machine, splits: Mapping[str, Split], *options: Any) -> 
         machine.matrix_from,
         tuple(sorted(machine.free_start)),
         machine.name,
-        settings,
+        options,
     )
 
 
-def _plain(option: Any) -> Any:
-    if isinstance(option, Mapping):
-        return tuple(sorted((str(key), repr(_plain(value))) for key, value in option.items()))
-    return tuple(map(_plain, option)) if isinstance(option, (list, tuple)) else option
+def _surely_linked(machine: Machine) -> frozenset[str]:
+    """The neurons with a link that is fixed and not zero, so that they are active in any case."""
+    fixed = [link for link in machine.links if not (link.instant or link.trainable)]
+    return frozenset(link.to for link in fixed if float(link.weight))
+
+
+def _room_key(machine: Machine, grow: Any) -> Any:
+    """The argument `grow=` as something that compares by content."""
+    if not isinstance(grow, Mapping):
+        return grow
+    return frozenset((as_path(end, machine.neurons), as_space(grow[end])) for end in grow)
 
 
 def default_record(machine: Machine) -> tuple[vv.Path, ...] | None:
-    """What a run keeps unless told otherwise: the `output` neurons, or everything where there is none."""
+    """What a run keeps unless told otherwise: the `output` neurons, or all if there is none."""
     found = tuple(
         (name,) for name, neuron in machine.neurons.items() if neuron.type.name == "output"
     )
@@ -397,8 +301,17 @@ def record_paths(machine: Machine, record: Any) -> tuple[vv.Path, ...] | None:
     )
     paths = tuple(as_path(port, machine.neurons) for port in ports)
     for path in paths:
-        if path[0] not in machine.neurons:
-            raise UnknownNameError(
-                f"no neuron is named {path[0]!r}", "record", suggest(path[0], machine.neurons)
-            )
+        _check_port(machine, path)
     return paths
+
+
+def _check_port(machine: Machine, path: vv.Path) -> None:
+    if path[0] not in machine.neurons:
+        hint = suggest(path[0], machine.neurons)
+        raise UnknownNameError(f"no neuron is named {path[0]!r}", "record", hint)
+    kind = machine.neurons[path[0]].type
+    if len(path) > 1 and kind.outputs is not None and not kind.variadic:
+        ports = (*kind.outputs, *kind.inputs)
+        if path[1] not in ports:
+            what = f"{path[0]!r} has no port {path[1]!r}"
+            raise UnknownNameError(what, "record", suggest(path[1], ports))

@@ -11,7 +11,7 @@ import numpy as np
 from snakebird import vvalues as vv
 
 DENSE_NS, SPARSE_NS, SPARSE_LINK_NS = 0.05, 1.0, 2.0
-"""Measured cost on a CPU core of one dense multiply-add, one gathered one, and one link's indices."""
+"""Measured on a CPU core: a dense multiply-add, a gathered one, the indices of one link."""
 
 MAX_DENSE = 1 << 24
 
@@ -105,7 +105,7 @@ class Scatter:
 
 @dataclass(frozen=True, eq=False)
 class Down:
-    """A down movement, or a part of one: products by block, and links number by number by blocks."""
+    """A down movement, or a part of one: products by block, and links number by number."""
 
     products: dict[int, Product]
     scatters: dict[tuple[int, int], Scatter]
@@ -125,7 +125,7 @@ class Down:
         inputs: dict[int, jax.Array],
         sizes: Callable[[int], tuple[int, int]],
     ) -> dict[int, jax.Array]:
-        """The inputs with what these links bring added; `sizes` gives a block of inputs its shape."""
+        """The inputs with what these links bring added; `sizes` gives the shape of a block."""
         found = dict(inputs)
         for b, product in self.products.items():
             rows = product.apply(prepared[b], outputs[b])

@@ -1,6 +1,6 @@
-"""Going on from the outputs another program has computed: room for them, and the state they make."""
+"""Going on from given outputs: room for them, and the state they make."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import jax.numpy as jnp
@@ -21,7 +21,7 @@ class Room:
     * `ticks`: for how many ticks streams that grow for ever find room; `None`: there are none.
     """
 
-    space: vv.Space = vv.Space()
+    space: vv.Space = field(default_factory=vv.Space)
     ticks: int | None = None
 
 

@@ -17,7 +17,7 @@ from snakebird import vvalues as vv
 from snakebird.errors import GrowthError
 from snakebird.lowering._parameters import Split, join
 from snakebird.lowering._resume import Room
-from snakebird.machines import Machine, as_path
+from snakebird.machines import Machine, as_path, is_input
 from snakebird.neurons import message_space
 
 MAX_DEPTH = 48
@@ -85,10 +85,12 @@ def infer(machine: Machine, splits: Mapping[str, Split], grow: Any = None) -> Sp
         path = as_path(port, machine.neurons)
         outputs[path[0]] |= as_space(room).under(path[1:])
         reserved.add(path[0])
-    for name in machine.neurons if isinstance(grow, Room) else ():
-        outputs[name] |= grow.space.sub((name,))
+    ticks = grow if isinstance(grow, int) else None
+    if isinstance(grow, Room):
+        ticks = grow.ticks
+        for name in machine.neurons:
+            outputs[name] |= grow.space.sub((name,))
     work = _Inference(machine, splits, outputs, reserved)
-    ticks = grow.ticks if isinstance(grow, Room) else grow if isinstance(grow, int) else None
     work.run(None if ticks is None else ticks + len(machine.neurons))
     return Spaces(work.inputs, work.outputs, tuple(work.links), frozenset(work.clipped))
 
@@ -117,6 +119,7 @@ class _Inference:
         self.readers: dict[str, set[str]] = {name: set() for name in machine.neurons}
         self.links: dict[vv.Path, None] = {}
         self.warned: set[vv.Path] = set()
+        self.instant = {link.path for link in machine.links if link.instant}
         for link in machine.links:
             if link.instant or machine.matrix_from is None:
                 self._add_row(link.path)
@@ -144,7 +147,8 @@ class _Inference:
             else:
                 self.warned.add(path)
                 warnings.warn(
-                    f"the matrix entry {vv.show_path(path)} addresses no link of this machine and has no effect",
+                    f"the matrix entry {vv.show_path(path)} addresses no link of this machine "
+                    "and has no effect",
                     stacklevel=2,
                 )
         return touched
@@ -168,7 +172,7 @@ class _Inference:
 
     def _update(self, name: str, limited: bool, stop: bool) -> bool:
         """Refresh one neuron's spaces; whether its outputs grew."""
-        for path in sorted(self.rows[name]):
+        for path in sorted(self.rows[name], key=lambda path: (path in self.instant, path)):
             part = self.outputs[path[2]].sub(path[3:]).under((path[1],))
             self.inputs[name] = self._joined(self.inputs[name], part, path)
         found = output_space(self.machine, name, self.splits[name], self.inputs[name])
@@ -191,26 +195,28 @@ class _Inference:
         if clash and path not in self.warned:
             self.warned.add(path)
             warnings.warn(
-                f"the link {vv.show_path(path[:2])} <- {vv.show_path(path[2:])} carries another kind of stream "
-                f"and counts as zero: leaves of shape {list(next(iter(clash.values())))}",
+                f"the link {vv.show_path(path[:2])} <- {vv.show_path(path[2:])} carries "
+                "another kind of stream and counts as zero: "
+                f"leaves of shape {list(next(iter(clash.values())))}",
                 stacklevel=2,
             )
-        return space | (vv.Space({p: s for p, s in part.items if p not in clash}) if clash else part)
+        if clash:
+            part = vv.Space({p: s for p, s in part.items if p not in clash})
+        return space | part
 
 
 def _endless(name: str, space: vv.Space) -> GrowthError:
     longest = max(space.paths, key=len)
+    size = f"hold {space.size} numbers" if space.size > MAX_SIZE else f"reach depth {len(longest)}"
     start = vv.show_path((name, *longest[:4]))
     return GrowthError(
-        f"the outputs of neuron {name!r} never stop growing: after some ticks they reach depth {len(longest)}",
+        f"the outputs of neuron {name!r} never stop growing: after some ticks they {size}",
         f"path {start}...",
-        f"reserve room: lower(machine, grow=100) for 100 ticks, or grow={{'{name}.{longest[0]}': space}}",
+        "reserve room: lower(machine, grow=100) for 100 ticks, "
+        f"or grow={{'{name}.{longest[0]}': space}}",
     )
 
 
 def fits(machine: Machine, path: vv.Path) -> bool:
     """Whether a matrix entry is a link of this machine: known neurons, an input that exists."""
-    if len(path) < 3 or path[0] not in machine.neurons or path[2] not in machine.neurons:
-        return False
-    kind = machine.neurons[path[0]].type
-    return path[1] in kind.inputs or kind.variadic
+    return len(path) >= 3 and is_input(machine, path[0], path[1]) and path[2] in machine.neurons

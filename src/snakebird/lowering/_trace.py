@@ -74,7 +74,7 @@ class Trace(eqx.Module):
         return vv.Flat(space, self.data[side, kind, port][..., row, :])
 
     def check(self) -> "Trace":
-        """Raise `RoomError` if a neuron wrote outside the room reserved for it; else the trace itself."""
+        """The trace itself; raises `RoomError` if a neuron wrote outside the room it has."""
         for k, over in self.overflow.items():
             *_, times, rows = np.nonzero(np.asarray(over))
             if len(times):
@@ -82,7 +82,7 @@ class Trace(eqx.Module):
                 raise RoomError(
                     f"neuron {name!r} outgrew its room at tick {times[0] + 1} of this run",
                     f"the outputs of {name!r}, now {self.plan.kinds[k].outputs!r}",
-                    "reserve more with lower(machine, grow=...), or use a Runner, which grows by itself",
+                    "reserve more with lower(machine, grow=...), or use a Runner, which grows",
                 )
         return self
 

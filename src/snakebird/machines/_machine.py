@@ -158,7 +158,8 @@ def _same(a: Any, b: Any) -> bool:
     if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
         return len(a) == len(b) and all(map(_same, a, b))
     if isinstance(a, (np.ndarray, jax.Array)) or isinstance(b, (np.ndarray, jax.Array)):
-        return np.shape(a) == np.shape(b) and bool(np.all(np.asarray(a) == np.asarray(b)))
+        left, right = np.asarray(a), np.asarray(b)
+        return left.shape == right.shape and bool((left == right).all())
     if a is b:
         return True
     leaves, tree = jax.tree.flatten(a)

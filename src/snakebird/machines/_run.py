@@ -66,14 +66,14 @@ def run(
     [1, 2, 3]
     """
     messages = Messages(machine, inputs)
-    if ticks is None and messages.length is None:
+    length = messages.length if ticks is None else first_tick + ticks
+    if length is None:
         raise InputError(
             "nothing says how long to run", "run", "give ticks=, or inputs of some length"
         )
-    count = ticks if ticks is not None else max(messages.length - first_tick, 0)
     state = first = machine.first_outputs if outputs is None else outputs
     done = []
-    for t in range(first_tick, first_tick + count):
+    for t in range(first_tick, length):
         now = tick(
             machine,
             state,

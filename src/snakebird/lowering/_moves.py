@@ -1,0 +1,126 @@
+"""The down movements of a plan: which links enter each stage, as products and index maps."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from snakebird import vvalues as vv
+from snakebird.lowering._product import Down, Product, Scatter
+
+if TYPE_CHECKING:
+    from snakebird.lowering._plan import Plan
+
+Entries = list[tuple[int, vv.Path]]
+"""Links as the number of their coefficient and their path in the matrix."""
+
+
+class StageMoves(NamedTuple):
+    """The links that end in one stage: `past` from earlier stages, `own` from the stage itself.
+
+    The instant ones of the stage itself stand by the level they serve.
+    """
+
+    past: Down
+    past_instant: Down
+    own: Down
+    own_instant: dict[int, Down]
+
+
+def plan_moves(plan: "Plan") -> list[StageMoves]:
+    """For each stage the down movements into it.
+
+    The coefficients of ordinary links are the weights, or the numbers of the matrix stream.
+    """
+    slot = plan.matrix_space.slot
+    links = list(enumerate(plan.template.links))
+    ordinary = [(k, link.path) for k, link in links if not link.instant]
+    if plan.carried:
+        ordinary = [(slot(path).start, path) for path in plan.spaces.links]
+    instant = [(k, link.path) for k, link in links if link.instant]
+    return [_into(plan, stage, ordinary, instant) for stage in range(len(plan.stages.scans))]
+
+
+def _into(plan: "Plan", stage: int, ordinary: Entries, instant: Entries) -> StageMoves:
+    here = plan.stages.of
+
+    def entering(entries: Entries, own: bool) -> Entries:
+        into = [(k, p) for k, p in entries if here.get(p[0]) == stage and p[2] in here]
+        return [(k, p) for k, p in into if (here[p[2]] == stage) == own]
+
+    levels: dict[int, Entries] = {}
+    for k, path in entering(instant, True):
+        levels.setdefault(plan.kinds[plan.layout.place[path[0]][0]].level, []).append((k, path))
+    return StageMoves(
+        _down(plan, stage, entering(ordinary, False), own=False),
+        _down(plan, stage, entering(instant, False), own=False),
+        _down(plan, stage, entering(ordinary, True), own=True),
+        {n: _down(plan, stage, found, own=True) for n, found in sorted(levels.items())},
+    )
+
+
+def _down(plan: "Plan", stage: int, entries: Entries, own: bool) -> Down:
+    """Links as products where they carry whole streams, else number by number."""
+    regular: dict[int, list[tuple[int, int, int]]] = {}
+    single: dict[tuple[int, int], list[Any]] = {}
+    for k, path in entries:
+        to = plan.layout.row("in", path[0], path[1])
+        if to is None:
+            continue
+        first = to[1] - plan.blocks[to[0]].rows("in", stage).start
+        source = plan.layout.row("out", path[2], path[3]) if len(path) == 4 else None
+        if source is not None and source[0] == to[0] and _whole(plan, path):
+            regular.setdefault(to[0], []).append(
+                (k, first, source[1] - _base(plan, to[0], stage, own))
+            )
+        else:
+            for at, triple in _by_number(plan, k, path, (to[0], first), stage, own):
+                single.setdefault(at, []).append(triple)
+    products = {}
+    for b, links in regular.items():
+        block = plan.blocks[b]
+        rows = block.rows("in", stage), block.rows("out", stage)
+        n_out = rows[1].stop - rows[1].start if own else block.before(stage)
+        n_in = rows[0].stop - rows[0].start
+        products[b] = Product.plan(links, n_in, n_out, block.space.size, plan.dense)
+    joined = {at: map(np.concatenate, zip(*found, strict=True)) for at, found in single.items()}
+    return Down(products, {at: Scatter(*columns) for at, columns in joined.items()})
+
+
+def _base(plan: "Plan", block: int, stage: int, own: bool) -> int:
+    """The first row of outputs that a down movement reads."""
+    return plan.blocks[block].rows("out", stage).start if own else 0
+
+
+def _whole(plan: "Plan", path: vv.Path) -> bool:
+    """Whether all of the stream enters: no part of it was left out for its shape."""
+    source = plan.spaces.outputs[path[2]].sub(path[3:])
+    return source <= plan.spaces.inputs[path[0]].sub((path[1],))
+
+
+def _by_number(
+    plan: "Plan", k: int, path: vv.Path, to: tuple[int, int], stage: int, own: bool
+) -> Iterable[Any]:
+    """A link as index maps from the numbers it reads to the numbers it writes."""
+    target_space = plan.blocks[to[0]].space
+    accepted = plan.spaces.inputs[path[0]].sub((path[1],))
+    origin, *below_origin = path[2:]
+    outputs = plan.spaces.outputs[origin]
+    for port in below_origin[:1] or outputs.keys:
+        source = plan.layout.row("out", origin, port)
+        if source is None:
+            continue
+        below = plan.blocks[source[0]].space
+        inside, outside = tuple(below_origin[1:]), () if below_origin else (port,)
+        carried = outputs.sub((port, *inside))
+        kept = [
+            p
+            for p in carried.paths
+            if (*outside, *p) in accepted and accepted.shape((*outside, *p)) == carried.shape(p)
+        ]
+        for p in kept:
+            a, b = below.slot((*inside, *p)), target_space.slot((*outside, *p))
+            row = source[1] - _base(plan, source[0], stage, own)
+            reads = np.arange(a.start, a.stop) + row * below.size
+            writes = np.arange(b.start, b.stop) + to[1] * target_space.size
+            yield (source[0], to[0]), (np.full(len(reads), k), reads, writes)
