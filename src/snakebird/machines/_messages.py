@@ -9,8 +9,8 @@ from snakebird.errors import InputError, UnknownNameError, suggest
 from snakebird.machines._machine import Machine
 
 Inputs = Mapping[str, Any]
-"""For each source: a text (one token a tick), a sequence of values (`None`: nothing), a
-`collections.deque` that others fill (at most one message a tick is taken), or a function of the
+"""For each source: a text (one token a tick), a sequence of tokens and values (`None`: nothing),
+a `collections.deque` that others fill (at most one message a tick is taken), or a function of the
 tick."""
 
 
@@ -32,31 +32,32 @@ def _feed(machine: Machine, name: str, given: Any) -> tuple[Callable[[int], Any]
     sources = [key for key, neuron in machine.neurons.items() if neuron.type.external]
     if name not in sources:
         raise UnknownNameError(f"no source is named {name!r}", "inputs", suggest(name, sources))
-    if isinstance(given, str):
-        given = tokens(machine, name, given)
     if isinstance(given, deque):
-        return (lambda tick: given.popleft() if given else None), None
+        return (lambda tick: tokens(machine, name, [given.popleft()])[0] if given else None), None
     if callable(given):
-        return given, None
+        return (lambda tick: tokens(machine, name, [given(tick)])[0]), None
     if not isinstance(given, Iterable) or isinstance(given, Mapping):
         raise InputError(
             f"found {type(given).__name__}, expected a text, a list of values, a deque or a function of the tick",
             f"inputs of {name!r}",
             f"for one message write {{{name!r}: [value]}}",
         )
-    values = list(given)
+    values = tokens(machine, name, given)
     return (lambda tick: values[tick] if tick < len(values) else None), len(values)
 
 
-def tokens(machine: Machine, name: str, words: Iterable[str]) -> list[Any]:
-    """The messages `{token: 1}` for a text or a list of words; raises `InputError` outside the token set."""
-    known = machine.neurons[name].parameters.get("tokens") or ()
+def tokens(machine: Machine, name: str, words: Iterable[Any]) -> list[Any]:
+    """The messages `{token: 1}` for a text or a list of words; what is no text stays as it is.
+
+    Raises `InputError` for a word outside the token set.
+    """
+    known = dict.fromkeys(machine.neurons[name].parameters.get("tokens") or ())
     found = list(words)
     for at, word in enumerate(found):
-        if known and word not in known:
+        if known and isinstance(word, str) and word not in known:
             raise InputError(
                 f"token {word!r} at position {at} is not among the {len(known)} tokens of {name!r}",
                 f"inputs of {name!r}",
                 suggest(word, known) + "; or leave it out, or add it to tokens=",
             )
-    return [{word: 1} for word in found]
+    return [{word: 1} if isinstance(word, str) else word for word in found]
