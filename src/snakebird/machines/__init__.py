@@ -22,6 +22,7 @@ from snakebird.machines._encode import to_json as to_json
 from snakebird.machines._engine import (
     Tick as Tick,
     down as down,
+    is_input as is_input,
     neuron_key as neuron_key,
     tick as tick,
 )

@@ -6,7 +6,11 @@ the matrix emitted at tick t is added by Self at t+1 and acts on the inputs of t
 
 Activity: a neuron is active while a link ends at it. Links of a fixed matrix count whatever
 their weight; in a matrix carried by Self, where zero and absent are one, those that are not
-zero. Types without any input port are always active. What is not active gives zero.
+zero. Types without any input port are always active. What is not active gives zero. Entries of
+such a matrix that address no neuron of the machine, or no input that it has, have no effect.
+
+Kinds of streams: where links bring leaves of different shapes to one path of an input, the first
+in sorted order stays (instant links come last) and the others count as zero, with a warning.
 """
 
 import warnings
@@ -45,26 +49,44 @@ def down(matrix: Any, outputs: Any, only: str | None = None) -> dict[str, Any]:
 
 
 def _row(row: Any, outputs: Any, at: vv.Path) -> Any:
-    """One row applied; streams of another shape than the first count as zero, with a warning."""
+    """One row applied; where leaves of two shapes meet, the first in sorted order stays."""
     terms = [
         (path, weight, vv.get(outputs, *path))
         for path, weight in sorted(vv.entries(row), key=lambda e: e[0])
     ]
+    weights = [weight for _, weight, _ in terms]
     try:
-        return vv.lin_comb([weight for _, weight, _ in terms], [part for _, _, part in terms])
+        return vv.lin_comb(weights, [part for _, _, part in terms])
     except SpaceError:
-        kept: list[tuple[Any, Any]] = []
-        for path, weight, part in terms:
-            try:
-                vv.add(*(other for _, other in kept), part)
-                kept.append((weight, part))
-            except SpaceError as error:
-                warnings.warn(
-                    f"the link {vv.show_path(at)} <- {vv.show_path(path)} carries another kind of stream "
-                    f"and counts as zero: {error.what}",
-                    stacklevel=2,
-                )
-        return vv.lin_comb([weight for weight, _ in kept], [part for _, part in kept])
+        shapes: dict[vv.Path, Any] = {}
+        names = [f"{vv.show_path(at)} <- {vv.show_path(path)}" for path, _, _ in terms]
+        parts = [
+            _fitting(part, shapes, name) for (*_, part), name in zip(terms, names, strict=True)
+        ]
+        return vv.lin_comb(weights, parts)
+
+
+def _fitting(part: Any, shapes: dict[vv.Path, Any], link: str) -> Any:
+    """The leaves of a stream that have the shape of what came before; the others count as zero."""
+    own = {path: vv.shape_of(leaf) for path, leaf in vv.entries(part)}
+    clash = {path: shape for path, shape in own.items() if shapes.setdefault(path, shape) != shape}
+    if not clash:
+        return part
+    warnings.warn(
+        f"the link {link} carries another kind of stream and counts as zero: "
+        f"leaves of shape {list(next(iter(clash.values())))}",
+        stacklevel=2,
+    )
+    return vv.select(part, lambda path: path not in clash)
+
+
+def _with_instant(own: Any, now: Any, at: vv.Path) -> Any:
+    """An input with what instant links bring added, which comes after what the others bring."""
+    try:
+        return vv.add(own, now)
+    except SpaceError:
+        shapes = {path: vv.shape_of(leaf) for path, leaf in vv.entries(own)}
+        return vv.add(own, _fitting(now, shapes, f"{vv.show_path(at)} <- instant"))
 
 
 def tick(machine: Machine, outputs: Any, *, messages: Any = None, key: Any = None) -> Tick:
@@ -78,7 +100,7 @@ def tick(machine: Machine, outputs: Any, *, messages: Any = None, key: Any = Non
         neuron = machine.neurons[name]
         for port, now in down(machine.instant_matrix, fresh, only=name).get(name, {}).items():
             own = inputs.setdefault(name, {})
-            own[port] = vv.add(vv.get(own, port), now)
+            own[port] = _with_instant(vv.get(own, port), now, (name, port))
         if name in active or neuron.type.always_active:
             fed = _feeds(neuron, name, messages or {}, key)
             fresh[name] = vv.unflatten(neuron.apply(inputs.get(name, {}), **fed))
@@ -94,11 +116,32 @@ def _down_stroke(machine: Machine, outputs: Any) -> tuple[dict[str, Any], frozen
     if machine.matrix_from is None:
         return down(machine.matrix, outputs), machine.linked
     matrix = vv.get(outputs, *machine.matrix_from)
-    matrix = matrix if isinstance(matrix, Mapping) else {}
-    rows = {name: rows for name, rows in matrix.items() if name in machine.neurons}
+    rows = {
+        to: {
+            port: _known(machine, row) for port, row in ports.items() if is_input(machine, to, port)
+        }
+        for to, ports in (matrix.items() if isinstance(matrix, Mapping) else ())
+        if to in machine.neurons and isinstance(ports, Mapping)
+    }
     instant = {link.to for link in machine.links if link.instant}
     fed = {name for name, row in rows.items() if any(True for _ in vv.entries(row))}
     return down(rows, outputs), frozenset(instant | fed)
+
+
+def is_input(machine: Machine, to: str, port: str) -> bool:
+    """Whether a link may end here: a known neuron, and an input that it has or can have."""
+    kind = machine.neurons[to].type if to in machine.neurons else None
+    if kind is None or port == vv.NUMBER:
+        return False
+    own = port in kind.defaults or port in kind.feeds
+    return port in kind.inputs or (kind.variadic and not own)
+
+
+def _known(machine: Machine, row: Any) -> Any:
+    """The part of a row that reads neurons of this machine."""
+    if not isinstance(row, Mapping):
+        return {}
+    return {name: part for name, part in row.items() if name in machine.neurons}
 
 
 def neuron_key(key: Any, name: str) -> Any:
