@@ -426,3 +426,19 @@ def test_every_catalogue_type_is_at_the_root():
     for name, kind in neurons.REGISTRY.items():
         if getattr(neurons, name, None) is kind:
             assert getattr(sb, name) is kind
+
+
+def test_a_stream_given_to_a_memory_adds_to_what_it_holds():
+    @sb.machine
+    def kept(hand):
+        memory = sb.memory(hand)
+        passed = sb.memory(hand, loops=False)
+        return {"kept": memory, "passed": passed}
+
+    assert links(kept)[:2] == ["memory.x <- hand.signal", "memory.x <- memory.result (fixed)"]
+    done = run(kept, 4, inputs={"hand": [2]})
+    assert done["output.kept"] == [{}, {}, 2, 2]
+    assert done["output.passed"] == [{}, {}, 2, {}]
+    namespace: dict = {}
+    exec(str(kept), namespace)
+    assert namespace["kept"] == kept

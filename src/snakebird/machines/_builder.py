@@ -61,8 +61,9 @@ class Builder:
     ) -> Node:
         """Make a neuron: positional streams to its inputs in order, the rest by name.
 
-        `name=` names it; `loops=False` leaves out the links of its memory. Names are sorted into
-        inputs and parameters by the type. Raises `UnknownNameError` for a name it does not have.
+        `name=` names it. Memory inputs are linked back to their outputs, except those given a
+        stream beside other inputs; `loops=False` leaves all these links out. Names are sorted
+        into inputs and parameters by the type, which raises `UnknownNameError` for others.
         """
         self._watch()
         neuron = kind if isinstance(kind, Neuron) else None
@@ -82,7 +83,7 @@ class Builder:
         for port, stream in streams.items():
             self._link(node, port, stream)
         for port, out in type_.loops.items() if loops else ():
-            if port not in streams:
+            if port not in streams or is_only_input(type_, port):
                 self._links.append((node, port, Term(node, (out,), 1, fixed=True)))
         return node
 
@@ -306,6 +307,11 @@ def _positional(
             "add the streams up",
         )
     return {**placed, **inputs}
+
+
+def is_only_input(kind: NeuronType, port: str) -> bool:
+    """Whether a memory input is the only way in, so that streams given to it add to the memory."""
+    return kind.inputs == (port,) and not kind.variadic
 
 
 def accumulate(delta: Any, /, **kwargs: Any) -> Any:

@@ -4,7 +4,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from snakebird import vvalues as vv
 from snakebird.errors import InputError, UnknownNameError, suggest
 from snakebird.machines._machine import Machine
 
@@ -38,7 +37,8 @@ def _feed(machine: Machine, name: str, given: Any) -> tuple[Callable[[int], Any]
         return (lambda tick: tokens(machine, name, [given(tick)])[0]), None
     if not isinstance(given, Iterable) or isinstance(given, Mapping):
         raise InputError(
-            f"found {type(given).__name__}, expected a text, a list of values, a deque or a function of the tick",
+            f"found {type(given).__name__}, "
+            "expected a text, a list of values, a deque or a function of the tick",
             f"inputs of {name!r}",
             f"for one message write {{{name!r}: [value]}}",
         )

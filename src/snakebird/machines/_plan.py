@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from snakebird import vvalues as vv
-from snakebird.machines._builder import ONE, is_one
+from snakebird.machines._builder import ONE, is_one, is_only_input
 from snakebird.machines._link import Link
 from snakebird.machines._literals import RESERVED, is_plain_name, plain
 from snakebird.machines._machine import Machine
@@ -67,11 +67,13 @@ class Plan:
         """The links into a neuron that its call can take, and those that must be fed later."""
         usual, implied = self.loops(name), self.loops_implied(name)
         kept = {port for port, link in usual.items() if link is not None} if implied else set()
+        kind = self.machine.neurons[name].type
+        alone = {port for port in kept if is_only_input(kind, port)}
         early, late = [], []
         for link in self.incoming[name]:
             if link.input in kept and link is usual[link.input]:
                 continue
-            again = link.input in kept or link.input in _CALL_WORDS
+            again = link.input in kept - alone or link.input in _CALL_WORDS
             (late if again or self.is_back(link) else early).append(link)
         return early, late
 
@@ -79,6 +81,8 @@ class Plan:
         """Whether a builder that links this neuron's memory by itself does right."""
         fed = {k.input for k in self.incoming[name] if not self.is_back(k)}
         fed -= _CALL_WORDS
+        kind = self.machine.neurons[name].type
+        fed -= {port for port in fed if is_only_input(kind, port)}
         return all(link is not None or port in fed for port, link in self.loops(name).items())
 
     def loops(self, name: str) -> dict[str, Link | None]:

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from jax.dtypes import canonicalize_dtype
 
 from snakebird.vvalues._slots import place
 from snakebird.vvalues._space import Shape, Space, no_room
@@ -141,7 +142,8 @@ def _space_of(pieces: dict[Path, Any]) -> Space:
 def _dtype(pieces: Iterable[Any]) -> Any:
     """The dtype that pieces have in common; that of floats if all are plain numbers."""
     arrays = [p.data if isinstance(p, Flat) else p for p in pieces if not is_exact(p)]
-    return jnp.result_type(float, *(array.dtype for array in arrays))
+    # NumPy's doubles count as what JAX is set to make of them, without its warning.
+    return jnp.result_type(float, *(canonicalize_dtype(array.dtype) for array in arrays))
 
 
 def _assemble(pieces: dict[Path, Any], space: Space, dtype: Any) -> Flat:
