@@ -13,6 +13,7 @@ import numpy as np
 from snakebird import vvalues as vv
 from snakebird.errors import InputError
 from snakebird.lowering._feeds import Fed
+from snakebird.lowering._moves import StageMoves
 from snakebird.lowering._parameters import join
 from snakebird.lowering._plan import Plan
 from snakebird.lowering._trace import Trace
@@ -45,7 +46,7 @@ class Execution:
     def __init__(self, plan: Plan, weights: jax.Array, numbers: Sequence[Any], key: Any):
         self.plan, self.weights, self.numbers, self.key = plan, weights, numbers, key
         self.functions = [_kind_function(plan, k) for k in range(len(plan.kinds))]
-        own = [None if plan.carried else m.own.prepare(weights) for m in plan.moves]
+        own = [None if plan.carried else _prepare_own(m, weights) for m in plan.moves]
         instant = [{n: d.prepare(weights) for n, d in m.own_instant.items()} for m in plan.moves]
         self.own, self.own_instant = own, instant
         self.active = _active_by_weights(plan, weights)
@@ -58,9 +59,9 @@ class Execution:
         data: dict[tuple[str, int, str], jax.Array] = {}
         overflow: dict[int, jax.Array] = {}
         for stage, scan in enumerate(plan.stages.scans):
-            base = self._entering(stage, state, history)
+            base, early = self._entering(stage, state, history)
             if scan:
-                out = self._scan(stage, state, base, fed, times)
+                out = self._scan(stage, state, (base, early), fed, times)
             else:
                 step = jax.vmap(lambda rows, now, t, s=stage: self._up(s, rows, now, t))
                 out = step(base, _of_stage(plan, stage, fed), times)
@@ -74,32 +75,42 @@ class Execution:
         ]
         return Trace(data, overflow, State(tuple(last), state.tick + ticks), plan, ticks)
 
-    def _entering(self, stage: int, state: State, history: list[list[jax.Array]]) -> Rows:
-        """What earlier stages bring to the inputs of this one, for all ticks at once."""
+    def _entering(
+        self, stage: int, state: State, history: list[list[jax.Array]]
+    ) -> tuple[Rows, Rows]:
+        """What earlier stages bring to this one, for all ticks at once.
+
+        Inputs made of it, and, where a scan takes it cheaper as it is, the rows of outputs.
+        """
         moves = self.plan.moves[stage]
         sizes = lambda b: self._shape("in", b, stage)
         found: Rows = {}
+        early: Rows = {}
         if moves.past or moves.past_instant:
             now = [_joined(parts) for parts in history]
             past = [_delayed(x, state.blocks[b]) for b, x in enumerate(now)]
+            early = {b: moves.past.products[b].read(past[b]) for b in moves.merged}
             prepared = moves.past.prepare(self.weights)
-            found = moves.past.apply(prepared, self.weights, past, found, sizes)
+            rest = moves.past.without(moves.merged)
+            found = rest.apply(prepared, self.weights, past, found, sizes)
             prepared = moves.past_instant.prepare(self.weights)
             found = moves.past_instant.apply(prepared, self.weights, now, found, sizes)
-        return found
+        return found, early
 
-    def _scan(self, stage: int, state: State, base: Rows, fed: Fed, times: jax.Array) -> Emitted:
+    def _scan(
+        self, stage: int, state: State, given: tuple[Rows, Rows], fed: Fed, times: jax.Array
+    ) -> Emitted:
         """One stage tick by tick; what it carries are its own rows."""
         plan = self.plan
         own = [b for b, block in enumerate(plan.blocks) if block.rows("out", stage).stop]
         start = {b: state.blocks[b][plan.blocks[b].rows("out", stage)] for b in own}
 
         def step(rows: Rows, now: Any) -> tuple[Rows, Emitted]:
-            entering, message, t = now
-            out = self._up(stage, entering, message, t, rows)
+            (entering, early), message, t = now
+            out = self._up(stage, entering, message, t, rows, early)
             return out.rows, out
 
-        inputs = (base, _of_stage(plan, stage, fed), times)
+        inputs = (given, _of_stage(plan, stage, fed), times)
         return _scan(step, start, inputs, len(times), plan.checkpoint)[1]
 
     def _shape(self, side: str, block: int, stage: int) -> tuple[int, int]:
@@ -107,7 +118,13 @@ class Execution:
         return rows.stop - rows.start, self.plan.blocks[block].space.size
 
     def _up(
-        self, stage: int, entering: Rows, message: Any, t: jax.Array, carry: Rows | None = None
+        self,
+        stage: int,
+        entering: Rows,
+        message: Any,
+        t: jax.Array,
+        carry: Rows | None = None,
+        early: Rows | None = None,
     ) -> Emitted:
         """One tick of a stage: its own links' down movement, then its kinds, level by level."""
         plan, moves = self.plan, self.plan.moves[stage]
@@ -120,6 +137,8 @@ class Execution:
                 b, row, columns = plan.matrix_row  # type: ignore[misc]
                 coefficients = vv.rearrange(blocks[b][row], columns)  # type: ignore[index]
                 active, prepared = _active(plan, coefficients), moves.own.prepare(coefficients)
+            for b, rows in (early or {}).items():
+                blocks[b] = jnp.concatenate([blocks[b], rows])  # type: ignore[list-item]
             inputs = moves.own.apply(prepared, coefficients, blocks, inputs, sizes)  # type: ignore[arg-type]
         key = None if self.key is None else jax.random.fold_in(self.key, t)
         outputs: dict[int, Ports] = {}
@@ -174,6 +193,15 @@ def _read(plan: Plan, k: int, streams: dict[tuple[int, int], jax.Array]) -> Port
         else:
             found[port] = jnp.zeros((len(kind.names), len(columns)), plan.dtype)
     return found
+
+
+def _prepare_own(moves: StageMoves, weights: jax.Array) -> Rows:
+    """The matrices of a stage's own links, those of merged earlier rows beside them."""
+    prepared = moves.own.prepare(weights)
+    for b in moves.merged:
+        past = moves.past.products[b].prepare(weights)
+        prepared[b] = jnp.concatenate([prepared[b], past], axis=1)
+    return prepared
 
 
 def _joined(parts: list[jax.Array]) -> Any:

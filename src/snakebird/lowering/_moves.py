@@ -18,13 +18,15 @@ Entries = list[tuple[int, vv.Path]]
 class StageMoves(NamedTuple):
     """The links that end in one stage: `past` from earlier stages, `own` from the stage itself.
 
-    The instant ones of the stage itself stand by the level they serve.
+    The instant ones of the stage itself stand by the level they serve. For the `merged` blocks a
+    scan multiplies the few earlier rows it reads together with its own, by one matrix a tick.
     """
 
     past: Down
     past_instant: Down
     own: Down
     own_instant: dict[int, Down]
+    merged: frozenset[int]
 
 
 def plan_moves(plan: "Plan") -> list[StageMoves]:
@@ -51,12 +53,19 @@ def _into(plan: "Plan", stage: int, ordinary: Entries, instant: Entries) -> Stag
     levels: dict[int, Entries] = {}
     for k, path in entering(instant, True):
         levels.setdefault(plan.kinds[plan.layout.place[path[0]][0]].level, []).append((k, path))
+    past = _down(plan, stage, entering(ordinary, False), own=False)
+    own = _down(plan, stage, entering(ordinary, True), own=True)
     return StageMoves(
-        _down(plan, stage, entering(ordinary, False), own=False),
+        past,
         _down(plan, stage, entering(instant, False), own=False),
-        _down(plan, stage, entering(ordinary, True), own=True),
+        own,
         {n: _down(plan, stage, found, own=True) for n, found in sorted(levels.items())},
+        frozenset(b for b in past.products if _mergeable(past.products[b], own.products.get(b))),
     )
+
+
+def _mergeable(past: Product, own: Product | None) -> bool:
+    return own is not None and own.whole and past.dense and own.dense and past.n_out < past.n_in
 
 
 def _down(plan: "Plan", stage: int, entries: Entries, own: bool) -> Down:

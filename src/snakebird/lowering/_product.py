@@ -1,6 +1,6 @@
 """The down movement of one block: rows of outputs to rows of inputs, dense or sparse."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,17 +66,36 @@ class Product:
         places = self.rows.astype(np.int64) * self.n_out + self.columns
         return flat.at[places].add(own, mode="promise_in_bounds").reshape(self.n_in, self.n_out)
 
+    @property
+    def whole(self) -> bool:
+        """Whether all rows of Y take part."""
+        return self.reads is None
+
+    def read(self, outputs: jax.Array) -> jax.Array:
+        """The rows of Y that take part."""
+        if self.reads is None:
+            return outputs
+        return jnp.swapaxes(vv.rearrange(jnp.swapaxes(outputs, -1, -2), self.reads), -1, -2)
+
     def apply(self, prepared: jax.Array, outputs: jax.Array) -> jax.Array:
         """The rows of inputs, of one tick or of all."""
-        if self.reads is not None:
-            outputs = jnp.swapaxes(vv.rearrange(jnp.swapaxes(outputs, -1, -2), self.reads), -1, -2)
+        outputs = self.read(outputs)
         if self.dense:
-            return jnp.einsum("ij,...jw->...iw", prepared, outputs)
+            return _times(prepared, outputs)
         terms = prepared[:, None] * outputs.at[..., self.columns, :].get(mode="promise_in_bounds")
         zeros = jnp.zeros((*outputs.shape[:-2], self.n_in, outputs.shape[-1]), outputs.dtype)
         return zeros.at[..., self.rows, :].add(
             terms, mode="promise_in_bounds", indices_are_sorted=True
         )
+
+
+def _times(matrix: jax.Array, rows: jax.Array) -> jax.Array:
+    """A matrix times rows `[..., n_out, width]`; all ticks at once as one product of two matrices."""
+    if rows.ndim == 2:
+        return matrix @ rows
+    ticks, _, width = rows.shape
+    wide = jnp.swapaxes(rows, 0, 1).reshape(rows.shape[1], ticks * width)
+    return jnp.swapaxes((matrix @ wide).reshape(matrix.shape[0], ticks, width), 0, 1)
 
 
 def _by_row(link: tuple[int, int, int]) -> int:
@@ -112,6 +131,10 @@ class Down:
 
     def __bool__(self) -> bool:
         return bool(self.products or self.scatters)
+
+    def without(self, blocks: Container[int]) -> "Down":
+        """The same movement without the products of some blocks."""
+        return Down({b: p for b, p in self.products.items() if b not in blocks}, self.scatters)
 
     def prepare(self, coefficients: jax.Array) -> dict[int, jax.Array]:
         """What can be done once for all ticks while the coefficients stay."""
