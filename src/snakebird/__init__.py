@@ -19,6 +19,7 @@ _EXPORTS: dict[str, str] = {
     "Node": "machines",
     "Numbers": "machines",
     "Run": "machines",
+    "Runner": "running",
     "Space": "vvalues",
     "Stream": "machines",
     "Tokens": "machines",
