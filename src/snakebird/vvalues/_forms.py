@@ -105,7 +105,7 @@ def _on_trees(form: Form, left: Any, right: Any, level: int) -> Any:
             continue
         for path, b in _met(way, right):
             exact = is_exact(a) and is_exact(b)
-            product = a * b if exact else _product(form, a, b, path[len(way.land) :], path)
+            product = a * b if exact else _product(form, a, b, path[len(way.land) :], p)
             if product is not None:
                 out[path] = plus(out[path], product, path) if path in out else product
     return grow(out)
@@ -151,7 +151,7 @@ def _pairs(
         for q in v.paths_below(way.look) if way.deep else (way.look,) * (way.look in v):
             rest = q[len(way.look) :]
             path = (*way.land, *rest)
-            shape = product_shape(form, a, v.shape(q), rest, path)
+            shape = product_shape(form, a, v.shape(q), rest, p)
             if shape is None:
                 continue
             if shapes.setdefault(path, shape) != shape:

@@ -1,5 +1,6 @@
 """How large a V-value is, and how two compare."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -16,7 +17,7 @@ def max_norm(value: VValue) -> Leaf:
     """
     sizes = _exact_sizes(value)
     if sizes is None:
-        return jnp.max(jnp.abs(flatten(value).data), axis=-1, initial=0)
+        return jnp.max(_sizes(flatten(value).data), axis=-1, initial=0)
     largest = max(sizes, default=0)
     # A NaN compares with nothing, so that `max` may pass it by.
     return next((size for size in sizes if size != size), largest)
@@ -36,12 +37,16 @@ def norm(value: VValue, order: Leaf = 2) -> Leaf:
     if sizes is not None:
         total = sum(size**order for size in sizes)
         return total if order == 1 else total ** (1 / order)
-    data = flatten(value).data
-    total = jnp.sum(jnp.abs(data) ** order, axis=-1)
+    total = jnp.sum(_sizes(flatten(value).data) ** order, axis=-1)
     if order == 1:
         return total
     # The root has no slope at 0; there the gradient is 0.
     return jnp.where(total > 0, jnp.where(total > 0, total, 1) ** (1 / order), 0)
+
+
+def _sizes(data: jax.Array) -> jax.Array:
+    """Absolute numbers whose slope at 0 is 0, as that of a number that is absent; `abs` has 1."""
+    return data * jnp.sign(data)
 
 
 def _exact_sizes(value: VValue) -> list[Leaf] | None:

@@ -43,7 +43,7 @@ def is_leaf(node: object) -> bool:
 def is_zero(leaf: Leaf) -> bool:
     """Whether a leaf is known to be zero without looking into a JAX array."""
     if isinstance(leaf, _EXACT):
-        return leaf == 0
+        return bool(leaf == 0)
     return isinstance(leaf, (np.ndarray, np.generic)) and not np.any(leaf)
 
 
