@@ -1,4 +1,4 @@
-"""Random machines for Hypothesis: every neuron type of the catalogue, odd names, all kinds of links."""
+"""Random machines: every neuron type of the catalogue, odd names, all kinds of links."""
 
 import random
 from collections.abc import Callable
@@ -35,7 +35,7 @@ numbers: st.SearchStrategy[Any] = st.one_of(
 
 
 def _leaves_chance_alone(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Put the state of `random` back: run-time type checks use it, Hypothesis wants it untouched."""
+    """Put the state of `random` back: run-time type checks use it, Hypothesis watches it."""
 
     @wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
