@@ -56,7 +56,7 @@ KINDS = [
 
 
 def random_machine(neurons: int, ports: int, width: int, kinds: int, seed: int = 0) -> Machine:
-    """`neurons` neurons with `ports` links into each input, streams of `width` numbers, some kinds."""
+    """`neurons` neurons, `ports` links into each input, streams of `width` numbers, some kinds."""
     rng = np.random.default_rng(seed)
     chosen = [KINDS[k % kinds] for k in range(neurons)]
     names = [f"n{k}" for k in range(neurons)]

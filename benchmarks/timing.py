@@ -1,5 +1,6 @@
 """Honest timing: compile apart from run, medians, rivals in turn so that drift hits both."""
 
+import os
 import platform
 import time
 from collections.abc import Callable
@@ -48,6 +49,7 @@ def machine_line() -> str:
     """What the figures were taken on."""
     names = ("jax", "equinox", "numpy", "scipy")
     packages = ", ".join(f"{name} {version(name)}" for name in names)
-    cores = len(__import__("os").sched_getaffinity(0))
+    cores = len(os.sched_getaffinity(0))
     device = jax.devices()[0].device_kind
-    return f"{cores} cores, {platform.machine()}, {device}; Python {platform.python_version()}, {packages}"
+    python = platform.python_version()
+    return f"{cores} cores, {platform.machine()}, {device}; Python {python}, {packages}"

@@ -85,7 +85,7 @@ def compile_by_ticks(counts: tuple[int, ...] = (10, 100, 1_000, 10_000)) -> list
 
 
 def memory_by_ticks(counts: tuple[int, ...] = (100, 1_000, 10_000)) -> list[dict[str, Any]]:
-    """Rows: megabytes a compiled gradient needs beside its arguments, without and with checkpoints."""
+    """Rows: megabytes a compiled gradient needs beside its arguments, and with checkpoints."""
     rows = []
     for ticks in counts:
         plain, kept = (_compile(ticks, checkpoint)[1] for checkpoint in (False, True))

@@ -77,7 +77,7 @@ def _type(
         )
         assert solution.ys is not None
         last = solution.ys[-1]
-        return {"result": vv.Flat(space, last), Y: vv.Flat(space, last - first.data)}
+        return {"result": _as_user(vv.Flat(space, last)), Y: vv.Flat(space, last - first.data)}
 
     return NeuronType(
         "solve",

@@ -90,7 +90,7 @@ class Product:
 
 
 def _times(matrix: jax.Array, rows: jax.Array) -> jax.Array:
-    """A matrix times rows `[..., n_out, width]`; all ticks at once as one product of two matrices."""
+    """A matrix times rows `[..., n_out, width]`; all ticks at once as one wide product."""
     if rows.ndim == 2:
         return matrix @ rows
     ticks, _, width = rows.shape

@@ -51,7 +51,7 @@ class Machine:
         name: str = "",
     ):
         found = {key: _as_neuron(value) for key, value in neurons.items()}
-        fill = lambda key, value: object.__setattr__(self, key, value)  # noqa: E731
+        fill = lambda key, value: object.__setattr__(self, key, value)
         fill("neurons", found)
         fill("links", merge([as_link(link, found) for link in links]))
         fill("start", vv.unflatten(start or {}))
@@ -133,7 +133,7 @@ class Machine:
         return self.replace(links=[link.scaled(weight) for link, weight in pairs])
 
     def fixed(self, *ends: str) -> "Machine":
-        """The machine with the links that end at these neurons or ports (all, if none) not trainable."""
+        """The machine with the links that end at these neurons or ports (or all) not trainable."""
         paths = [as_path(end, self.neurons) for end in ends] or [()]
         return self.replace(
             links=[

@@ -1,8 +1,7 @@
 """The order in which instant links let neurons run."""
 
 from collections.abc import Iterable, Mapping
-from graphlib import CycleError as GraphCycle
-from graphlib import TopologicalSorter
+from graphlib import CycleError as GraphCycle, TopologicalSorter
 from typing import Any
 
 from snakebird.errors import CycleError
@@ -10,7 +9,7 @@ from snakebird.machines._link import Link
 
 
 def instant_order(neurons: Mapping[str, Any], links: Iterable[Link]) -> tuple[str, ...]:
-    """All neurons, each after those it has instant links from; raises `CycleError` with the cycle."""
+    """All neurons, each after those it has instant links from; raises `CycleError`."""
     before: dict[str, set[str]] = {name: set() for name in neurons}
     for link in links:
         if link.instant:
@@ -21,7 +20,8 @@ def instant_order(neurons: Mapping[str, Any], links: Iterable[Link]) -> tuple[st
         cycle = list(reversed(error.args[1]))
         raise CycleError(
             "instant links form a cycle: " + " <- ".join(cycle),
-            hint=f"make one of them an ordinary link, for example the one from {cycle[1]!r} to {cycle[0]!r}",
+            hint="make one of them an ordinary link, for example "
+            f"the one from {cycle[1]!r} to {cycle[0]!r}",
         ) from None
 
 

@@ -16,7 +16,7 @@ from snakebird.machines._messages import Inputs, Messages
 
 @dataclass(frozen=True)
 class Run:
-    """A run tick by tick: `run.ticks[t].inputs` and `.outputs` are trees; `run["norm.norm"]` one port.
+    """A run tick by tick: `run.ticks[t].inputs`, `.outputs` are trees; `run["norm.norm"]` one port.
 
     `first` holds the outputs before the first tick.
     """
@@ -56,7 +56,7 @@ def run(
     outputs: Any = None,
     first_tick: int = 0,
 ) -> Run:
-    """Run a machine on plain trees, readable and exact, for as many ticks as asked or as its inputs last.
+    """Run a machine on plain trees, readable and exact, as long as asked or as its inputs last.
 
     `outputs` are the outputs to start from (the machine's own by default); `first_tick` their
     place in time, which inputs and random keys follow, so that a run may go on where another ended.
