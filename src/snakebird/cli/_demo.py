@@ -65,9 +65,8 @@ def found(seed: int) -> tuple[Machine, bool]:
                 print(f"  of {links} trained links {_trained(candidate)} are left, {how}")
                 return candidate, True
         candidates.append(machine)
-    print(
-        f"  of {links} trained links {_trained(candidates[0])} are left; none of 3 machines is exact"
-    )
+    left = _trained(candidates[0])
+    print(f"  of {links} trained links {left} are left; none of 3 machines is exact")
     return candidates[0], False
 
 

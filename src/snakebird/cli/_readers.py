@@ -258,7 +258,7 @@ def _by_source(data: Any, known: Mapping[str, Space], where: str) -> Mapping[str
 def _message(data: Any, source: str, space: Space, where: str) -> Any:
     if data is None:
         return None
-    if isinstance(data, str):
+    if isinstance(data, str) and () not in space:  # else it is a fraction like "1/3"
         data = {data: 1}
     try:
         value = vv.from_json(data)

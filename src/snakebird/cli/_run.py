@@ -39,6 +39,7 @@ def run(
     if input is not None:
         messages = read(input, machine, by=by, skip=unknown == "skip", source=source)
     ticks = _length(ticks, messages)
+    _check_key(machine, key)
     ports = ports_of(machine, recorded_paths(machine, tuple(record) or None))
     if not ports:
         raise InputError(
@@ -76,6 +77,16 @@ def _length(ticks: int | None, messages: Messages) -> int:
     return ticks if ticks is not None else max(map(len, messages.values()))
 
 
+def _check_key(machine: Machine, key: int | None) -> None:
+    drawing = [n for n, neuron in machine.neurons.items() if "key" in neuron.type.feeds]
+    if drawing and key is None:
+        raise InputError(
+            f"{drawing[0]!r} draws at random and there is no key",
+            f"neuron {drawing[0]}",
+            "give --key 0",
+        )
+
+
 def ports_of(machine: Machine, paths: Sequence[vv.Path]) -> list[vv.Path]:
     """The outputs to write: for a whole neuron each of its outputs."""
     found: list[vv.Path] = []
@@ -106,12 +117,16 @@ def _compiled(
 def _readable(
     machine: Machine, messages: Messages, ticks: int, ports: list[vv.Path], key: int | None
 ) -> Iterator[list[Row]]:
+    rows: list[Row] = []
     outputs, first = machine.first_outputs, None if key is None else jax.random.key(key)
     for t in range(ticks):
         arrived = {s: values[t] for s, values in messages.items() if t < len(values)}
         own = None if first is None else jax.random.fold_in(first, t)
         outputs = tick(machine, outputs, messages=arrived, key=own).outputs
-        yield [(t + 1, {vv.show_path(port): vv.get(outputs, *port) for port in ports})]
+        rows.append((t + 1, {vv.show_path(port): vv.get(outputs, *port) for port in ports}))
+        if len(rows) == 20 or t == ticks - 1:
+            yield rows
+            rows = []
 
 
 @contextmanager

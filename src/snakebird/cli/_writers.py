@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, Protocol, TextIO, runtime_checkable
 
 from snakebird import vvalues as vv
 from snakebird.errors import InputError
@@ -17,6 +17,7 @@ Row = tuple[int, Mapping[str, Any]]
 """A tick and the values of the ports written."""
 
 
+@runtime_checkable
 class Writer(Protocol):
     """Takes rows as they come; after each call all of them stand in the file."""
 
@@ -64,7 +65,7 @@ def uninterrupted() -> Iterator[None]:
 class Lines:
     """One JSON object a tick: `{"tick": 1, "output.word": {...}}`; zero is 0."""
 
-    def __init__(self, file: TextIO):
+    def __init__(self, file: Any):
         self._file = file
 
     def write(self, rows: Sequence[Row]) -> None:
@@ -93,53 +94,57 @@ class Table:
 
     def __init__(self, path: Path, file: TextIO):
         self._path, self._file = path, file
-        self._columns: dict[str, None] = {}
-        self._ports: dict[str, None] = {}
+        self._columns: dict[Column, str] = {}
+        self._ports: dict[str, int] = {}
 
     def write(self, rows: Sequence[Row]) -> None:
         """Add one row a tick."""
-        cells = [(tick, _cells(values)) for tick, values in rows]
-        self._ports |= {port: None for _, values in rows for port in values}
-        new = {name: None for _, row in cells for name in row if name not in self._columns}
+        for port in [port for _, values in rows for port in values]:
+            self._ports.setdefault(port, len(self._ports))
+        cells = [(tick, self._cells(values)) for tick, values in rows]
+        new = {column for _, row in cells for column in row} - self._columns.keys()
         if new or not self._columns:
             self._widen(new)
         lines = csv.writer(self._file)
-        lines.writerows(
-            [tick, *(row.get(name, 0) for name in self._columns)] for tick, row in cells
-        )
+        lines.writerows([tick, *(row.get(c, 0) for c in self._columns)] for tick, row in cells)
         self._file.flush()
 
-    def _widen(self, new: dict[str, None]) -> None:
+    def _cells(self, values: Mapping[str, Any]) -> dict["Column", float]:
+        """The numbers of a row that are not zero, by column."""
+        found: dict[Column, float] = {}
+        for port, value in values.items():
+            for path, leaf in vv.entries(value):
+                for at, number in _numbers(leaf):
+                    found[self._ports[port], (*path, *at)] = number
+        return found
+
+    def _widen(self, new: set["Column"]) -> None:
         """Write the file again with more columns."""
         self._file.close()
         with self._path.open(encoding="utf-8", newline="") as file:
-            old = list(csv.reader(file))[1:]
-        self._columns |= new
+            old = list(csv.DictReader(file))
+        ports = list(self._ports)
+        columns = sorted(self._columns.keys() | new)
+        self._columns = {(port, path): ".".join((ports[port], *path)) for port, path in columns}
         draft = self._path.with_name(f".{self._path.name}.tmp")
         with draft.open("w", encoding="utf-8", newline="") as file:
-            lines = csv.writer(file)
-            lines.writerow(["tick", *self._columns])
-            lines.writerows([*row, *[0] * len(new)] for row in old)
+            lines = csv.DictWriter(file, ["tick", *self._columns.values()], restval="0")
+            lines.writeheader()
+            lines.writerows(old)
         os.replace(draft, self._path)
         self._file = self._path.open("a", encoding="utf-8", newline="")
 
     def close(self) -> None:
         """Close the file; what was zero all the time gets its column now."""
-        seen = tuple(self._columns)
-        silent = [p for p in self._ports if not any(c == p or c.startswith(p + ".") for c in seen)]
+        seen = {port for port, _ in self._columns}
+        silent: set[Column] = {(port, ()) for port in self._ports.values() if port not in seen}
         if silent or not seen:
-            self._widen(dict.fromkeys(silent))
+            self._widen(silent)
         self._file.close()
 
 
-def _cells(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Cells by column: `port` for the number at the root, `port.key` for one below."""
-    found: dict[str, Any] = {}
-    for port, value in values.items():
-        for path, leaf in vv.entries(value):
-            for at, number in _numbers(leaf):
-                found[".".join((port, *path, *at))] = number
-    return found
+Column = tuple[int, vv.Path]
+"""A port by its number, and the path of a number in its stream."""
 
 
 def _numbers(leaf: Any) -> Iterator[tuple[tuple[str, ...], float]]:

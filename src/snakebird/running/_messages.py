@@ -47,9 +47,14 @@ def heard_with(form: Form, source: str, messages: tuple[Any, ...]) -> Mapping[st
     declared = message_space(form.machine.neurons[source].parameters)
     known = form.heard.get(source, declared)
     space = known
+    seen: set[tuple[str, ...]] = set()
     for at, message in enumerate(messages):
-        own = Space.of(message or {})
+        flat = message is not None and all(map(vv.is_exact, message.values()))
+        if message is None or (flat and tuple(message) in seen):
+            continue
+        own = Space.of(message)
         if own <= space:
+            seen |= {tuple(message)} if flat else set()
             continue
         if declared.size:
             path = next(

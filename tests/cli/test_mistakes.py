@@ -1,0 +1,219 @@
+"""A user's mistake gives three lines, what, where and a hint, and the exit code 2."""
+
+from pathlib import Path
+
+import pytest
+
+import snakebird as sb
+
+
+def files(tmp_path: Path) -> None:
+    texts = {
+        "bad.txt": "ab\ncxa",
+        "empty.txt": "",
+        "text.csv": "x,y\n1,2\n3,zz\n",
+        "short.csv": "x,y\n1\n",
+        "missing.csv": "x,z\n1,2\n",
+        "twice.csv": "x,x\n1,2\n",
+        "header.csv": "x,y\n",
+        "bad.jsonl": '{"x": 1}\n{"x": \n',
+        "blank.jsonl": '{"x": 1}\n\n',
+        "who.jsonl": '{"x": 1}\n{"z": 1}\n',
+        "value.jsonl": '{"x": {"a": 1}}\n',
+        "broken.py": "import snakebird\n\n1 / 0\n",
+        "syntax.py": "def (\n",
+        "broken.json": '{"neurons": ',
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "bytes.txt").write_bytes(b"ab\x00\xff")
+    (tmp_path / "folder").mkdir()
+
+
+MISTAKES = [
+    (
+        "run letters.json --input bad.txt",
+        (
+            "error: the character '\\n' is not among the 5 tokens of 'char'\n"
+            "  at bad.txt, line 1, column 3 (character 3)\n"
+            "  hint: known here: ' ', '.', 'a', 'b', 'c'; --unknown skip leaves it out\n"
+        ),
+    ),
+    (
+        "run letters.json --input bad.txt --by words",
+        (
+            "error: the word 'ab' is not among the 5 tokens of 'char'\n"
+            "  at bad.txt, line 1, column 1 (word 1)\n"
+            "  hint: did you mean 'b' or 'a'?; --unknown skip leaves it out\n"
+        ),
+    ),
+    (
+        "run letters.json --input empty.txt",
+        "error: the file is empty\n  at empty.txt\n  hint: give a file with something in it\n",
+    ),
+    (
+        "run letters.json --input folder",
+        "error: this is a folder\n  at folder\n  hint: give a file in it\n",
+    ),
+    (
+        "run letters.json --input bd.txt",
+        (
+            "error: no such file\n  at bd.txt\n"
+            "  hint: did you mean 'bad.txt' or 'bytes.txt' or 'empty.txt'?\n"
+        ),
+    ),
+    (
+        "run letters.json --input bytes.txt",
+        "error: this is not a text file: byte 3 is 0xff\n  at bytes.txt\n  hint: give UTF-8 text\n",
+    ),
+    (
+        "run sums.json --input text.csv",
+        (
+            "error: found 'zz', expected a number\n  at text.csv, row 3, column 'y'\n"
+            "  hint: write a number, or leave the cell empty\n"
+        ),
+    ),
+    (
+        "run sums.json --input short.csv",
+        (
+            "error: found 1 cells, expected 2\n  at short.csv, row 2\n"
+            "  hint: every row has as many cells as the header\n"
+        ),
+    ),
+    (
+        "run sums.json --input missing.csv",
+        "error: the column 'y' is missing\n  at missing.csv, row 1\n  hint: known here: 'x', 'z'\n",
+    ),
+    (
+        "run sums.json --input twice.csv",
+        (
+            "error: two columns are named 'x'\n  at twice.csv, row 1\n"
+            "  hint: give every column its own name\n"
+        ),
+    ),
+    (
+        "run sums.json --input header.csv",
+        (
+            "error: the table has a header and no rows\n  at header.csv\n"
+            "  hint: add one row for each tick\n"
+        ),
+    ),
+    (
+        "run sums.json --input bad.jsonl",
+        (
+            "error: this is not JSON\n  at bad.jsonl, line 2, column 7\n"
+            '  hint: write one value a line: 1.5, "a", {"x": 1} or null\n'
+        ),
+    ),
+    (
+        "run sums.json --input blank.jsonl",
+        (
+            "error: the line is empty\n  at blank.jsonl, line 2\n"
+            "  hint: write null for a tick without a message\n"
+        ),
+    ),
+    (
+        "run sums.json --input who.jsonl",
+        "error: no source is named 'z'\n  at who.jsonl, line 2\n  hint: known here: 'x', 'y'\n",
+    ),
+    (
+        "run sums.json --input value.jsonl",
+        "error: 'x' takes nothing at a\n  at value.jsonl, line 1\n  hint: known here: 'the root'\n",
+    ),
+    (
+        "run sums.json --input bad.txt",
+        (
+            "error: this machine has 2 sources, a text goes to one\n  at input bad.txt\n"
+            "  hint: choose with --source: x, y\n"
+        ),
+    ),
+    (
+        "run sums.json",
+        (
+            "error: nothing says how long to run\n  at the command line\n"
+            "  hint: give --input FILE or --ticks N\n"
+        ),
+    ),
+    (
+        "run sums.json --ticks 3 --record output.sm",
+        "error: 'output' gives no output 'sm'\n  at record\n  hint: did you mean 'sum'?\n",
+    ),
+    (
+        "run sums.json --ticks 3 --output out.xlsx",
+        (
+            "error: the suffix '.xlsx' says no format\n  at --output out.xlsx\n"
+            "  hint: name the file .jsonl or .csv\n"
+        ),
+    ),
+    (
+        "run sums.json --ticks 3 --output folder/none/out.csv",
+        (
+            "error: cannot write the file: No such file or directory\n"
+            "  at --output folder/none/out.csv\n  hint: give another file\n"
+        ),
+    ),
+    (
+        "run noise.json --ticks 3",
+        ("error: 'n' draws at random and there is no key\n  at neuron n\n  hint: give --key 0\n"),
+    ),
+    (
+        "show letters.json --diagram out.png",
+        (
+            "error: the suffix '.png' says no format\n  at --diagram out.png\n"
+            "  hint: name the file .svg or .mmd\n"
+        ),
+    ),
+    (
+        "list neurons reluu",
+        "error: no neuron type is named 'reluu'\n  at this command\n  hint: did you mean 'relu'?\n",
+    ),
+    (
+        "list neurons --neurons broken.py",
+        (
+            "error: ZeroDivisionError: division by zero\n  at broken.py, line 3\n"
+            "  hint: the file was run for the neuron types it registers; mend it there\n"
+        ),
+    ),
+    (
+        "list neurons --neurons syntax.py",
+        (
+            "error: this is not Python: invalid syntax\n  at syntax.py, line 1\n"
+            "  hint: mend that line\n"
+        ),
+    ),
+    (
+        "list neurons --neurons none.py",
+        "error: no such file\n  at none.py\n  hint: give a Python file with --neurons\n",
+    ),
+]
+
+
+@pytest.mark.parametrize(("line", "text"), MISTAKES, ids=[line for line, _ in MISTAKES])
+def test_three_lines(command, letters, sums, tmp_path, line, text):
+    files(tmp_path)
+    sb.save(sb.Machine({"n": "noise", "o": "output"}, ["o.x <- n.result"]), "noise.json")
+    done = command(*line.split())
+    assert done.err == text
+    assert done.out == ""
+    assert done.code == 2
+
+
+@pytest.mark.parametrize("what", ["show none.json", "check broken.json", "show folder"])
+def test_machine_files_that_are_none(command, tmp_path, what):
+    files(tmp_path)
+    done = command(*what.split())
+    assert done.code == 2
+    first, second, third = done.err.splitlines()
+    assert first.startswith("error: ")
+    assert second.startswith(f"  at {what.split()[1]}")
+    assert third.startswith("  hint: ")
+
+
+@pytest.mark.parametrize(
+    "line", ["rnu m.json", "run", "run m.json --inptu x", "list machines", "run m.json --ticks x"]
+)
+def test_wrong_options(command, line):
+    done = command(*line.split())
+    assert done.code == 2
+    assert "Traceback" not in done.err
+    assert done.err
