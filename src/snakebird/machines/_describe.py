@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 
 from snakebird import vvalues as vv
-from snakebird.machines._builder import is_one
 from snakebird.machines._link import Link
-from snakebird.machines._literals import plain
 from snakebird.machines._machine import Machine
 from snakebird.machines._order import instant_levels
-from snakebird.machines._reading import cycles
+from snakebird.machines.building._builder import is_one
+from snakebird.machines.printing._literals import plain
+from snakebird.machines.printing._reading import cycles
 
 
 def table(machine: Machine) -> str:

@@ -65,7 +65,7 @@ class Machine:
         return f"<machine{title}: {len(self.neurons)} neurons, {len(self.links)} links>"
 
     def __str__(self) -> str:
-        from snakebird.machines._source import to_source
+        from snakebird.machines.printing._source import to_source
 
         return to_source(self)
 

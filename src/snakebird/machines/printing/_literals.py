@@ -12,8 +12,8 @@ import jax.core
 import numpy as np
 
 from snakebird import vvalues as vv
-from snakebird.machines._layout import Doc, Group, Joined, call
 from snakebird.machines._machine import _same
+from snakebird.machines.printing._layout import Doc, Group, Joined, call
 
 RESERVED = frozenset({"sb", "np", "Fraction"})
 """Names that a printed source uses itself."""

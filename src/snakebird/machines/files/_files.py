@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 
 from snakebird.errors import FileFormatError, suggest
-from snakebird.machines._decode import from_json
-from snakebird.machines._encode import to_json
 from snakebird.machines._machine import Machine
+from snakebird.machines.files._decode import from_json
+from snakebird.machines.files._encode import to_json
 
 
 def save(machine: Machine, path: str | os.PathLike[str]) -> None:

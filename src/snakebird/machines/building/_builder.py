@@ -12,7 +12,7 @@ from snakebird import vvalues as vv
 from snakebird.errors import MachineError, UnknownNameError, suggest
 from snakebird.machines._link import Link
 from snakebird.machines._machine import Machine
-from snakebird.machines._stream import Node, Stream, Term, is_linear, terms_of
+from snakebird.machines.building._stream import Node, Stream, Term, is_linear, terms_of
 from snakebird.neurons import RESULT, Neuron, NeuronType, accumulator, building, constant
 
 ONE = "one"

@@ -6,9 +6,9 @@ from typing import Any, overload
 
 from snakebird import vvalues as vv
 from snakebird.errors import MachineError
-from snakebird.machines._builder import Builder
 from snakebird.machines._machine import Machine
-from snakebird.machines._stream import Node
+from snakebird.machines.building._builder import Builder
+from snakebird.machines.building._stream import Node
 from snakebird.neurons import building, output, source
 
 

@@ -9,7 +9,7 @@ from snakebird.errors import MachineError, UnknownNameError, suggest
 from snakebird.neurons import Neuron
 
 if TYPE_CHECKING:
-    from snakebird.machines._builder import Builder
+    from snakebird.machines.building._builder import Builder
 
 
 class Term(NamedTuple):

@@ -7,13 +7,19 @@ from textwrap import indent
 from typing import Any
 
 from snakebird import vvalues as vv
-from snakebird.machines._builder import ONE
-from snakebird.machines._layout import WIDTH, Doc, Group, Joined, Sum, call, flat, render
 from snakebird.machines._link import Link
-from snakebird.machines._literals import Literals, is_default, is_identifier, is_plain_name, quote
-from snakebird.machines._plan import Plan
-from snakebird.machines._stream import Node
-from snakebird.machines._terms import sum_of
+from snakebird.machines.building._builder import ONE
+from snakebird.machines.building._stream import Node
+from snakebird.machines.printing._layout import WIDTH, Doc, Group, Joined, Sum, call, flat, render
+from snakebird.machines.printing._literals import (
+    Literals,
+    is_default,
+    is_identifier,
+    is_plain_name,
+    quote,
+)
+from snakebird.machines.printing._plan import Plan
+from snakebird.machines.printing._terms import sum_of
 from snakebird.neurons import Neuron, accumulator
 
 

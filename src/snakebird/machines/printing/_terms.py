@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable
 from fractions import Fraction
 
 from snakebird import vvalues as vv
-from snakebird.machines._layout import Doc, Group, Joined, Sum
 from snakebird.machines._link import Link
-from snakebird.machines._literals import Literals, plain
+from snakebird.machines.printing._layout import Doc, Group, Joined, Sum
+from snakebird.machines.printing._literals import Literals, plain
 
 _MARKS = {
     (False, False): "",

@@ -3,10 +3,10 @@
 import re
 
 from snakebird import neurons
-from snakebird.machines._literals import is_plain_name, quote
 from snakebird.machines._machine import Machine
-from snakebird.machines._plan import Plan
-from snakebird.machines._writer import Writer
+from snakebird.machines.printing._literals import is_plain_name, quote
+from snakebird.machines.printing._plan import Plan
+from snakebird.machines.printing._writer import Writer
 from snakebird.neurons import REGISTRY, NeuronType
 
 

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from snakebird import vvalues as vv
-from snakebird.machines._builder import ONE, is_one, is_only_input
 from snakebird.machines._link import Link
-from snakebird.machines._literals import RESERVED, is_plain_name, plain
 from snakebird.machines._machine import Machine
-from snakebird.machines._reading import reading_order
+from snakebird.machines.building._builder import ONE, is_one, is_only_input
+from snakebird.machines.printing._literals import RESERVED, is_plain_name, plain
+from snakebird.machines.printing._reading import reading_order
 from snakebird.neurons import RESULT, constant, output, source
 
 _CALL_WORDS = frozenset({"name", "loops"})

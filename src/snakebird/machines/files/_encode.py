@@ -9,8 +9,8 @@ import numpy as np
 from snakebird import vvalues as vv
 from snakebird.errors import MachineError, ValueFormatError
 from snakebird.machines._link import Link
-from snakebird.machines._literals import is_default, plain
 from snakebird.machines._machine import Machine
+from snakebird.machines.printing._literals import is_default, plain
 from snakebird.neurons import REGISTRY, Neuron
 
 FORMAT, VERSION = "snakebird machine", 1

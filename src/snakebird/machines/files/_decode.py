@@ -8,10 +8,10 @@ from typing import Any
 
 from snakebird import vvalues as vv
 from snakebird.errors import FileFormatError, SnakebirdError, suggest
-from snakebird.machines._encode import FORMAT, VERSION, fits
 from snakebird.machines._link import Link
-from snakebird.machines._locate import JsonPath, line_of, repeated_key, show_json_path
 from snakebird.machines._machine import Machine
+from snakebird.machines.files._encode import FORMAT, VERSION, fits
+from snakebird.machines.files._locate import JsonPath, line_of, repeated_key, show_json_path
 from snakebird.neurons import REGISTRY, Neuron, NeuronType, Trainable
 
 _DEEPEST = 100

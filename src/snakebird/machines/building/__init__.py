@@ -1,0 +1,1 @@
+"""Building machines: arithmetic on streams makes links, calls of neuron types make neurons."""

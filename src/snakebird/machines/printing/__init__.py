@@ -1,0 +1,1 @@
+"""A machine as builder source that, when run, rebuilds it."""
