@@ -42,4 +42,4 @@ def carries_constant_matrix(machine: Machine) -> bool:
 
 def _stays(machine: Machine, before: Any, name: str) -> bool:
     after = tick(machine, before).outputs
-    return vv.canonical(after.get(name, {})) == vv.canonical(before[name])
+    return vv.canonical(after.get(name, {})) == vv.canonical(before.get(name, {}))

@@ -90,4 +90,4 @@ def restored(neuron: Neuron, numbers: dict[str, Any], dtype: Any) -> Neuron:
             )
         else:
             changed[name] = eqx.combine(value, before.structure[name])
-    return neuron.replace(**changed)
+    return Neuron(neuron.type, {**neuron.parameters, **changed}, neuron.trainable)
