@@ -122,7 +122,7 @@ def count_words(machine: Machine, words: list[str]) -> tuple[dict[str, int], boo
         right = right and bool(np.allclose(got, wanted, atol=1e-3))
     sizes = f"{len(plain)} words for {len(LETTERS) + 1} letters"
     print(f"\nnow the same links read the Apache license, {sizes}:")
-    for word, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:10]:
+    for word, count in by_count(counts)[:10]:
         print(f"  {word:<14} {count:4d}")
     twice = sum(count > 1 for count in counts.values())
     print(f"{len(words)} tokens, {twice} of {len(counts)} different ones stand more than once;")
@@ -130,6 +130,11 @@ def count_words(machine: Machine, words: list[str]) -> tuple[dict[str, int], boo
     print(f"output.repeats ends at {last:g}: the most frequent one came {last + 1:g} times")
     print(f"held against plain Python counting, every word and every tick: {_says(right)}")
     return counts, right
+
+
+def by_count(counts: dict[str, int]) -> list[tuple[str, int]]:
+    """The counts, the largest first, then by the alphabet."""
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
 def words_of(text: str) -> list[str]:
@@ -159,7 +164,7 @@ def write(folder: Path, machine: Machine, counts: dict[str, int]) -> None:
         with (folder / "counts.csv").open("w", encoding="utf-8", newline="") as file:
             table = csv.writer(file)
             table.writerow(["word", "count"])
-            table.writerows(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+            table.writerows(by_count(counts))
     except OSError as error:
         raise InputError(
             f"cannot write here: {error.strerror}", str(folder), "choose another --folder"

@@ -50,9 +50,9 @@ def _devices() -> list[str]:
 
     found = jax.devices()
     kinds = ", ".join(f"{d.platform} {d.device_kind}" for d in found)
-    cache = jax.config.jax_compilation_cache_dir
+    cache = jax.config.values["jax_compilation_cache_dir"]
     print(f"{'devices':<12} {kinds}")
-    print(f"{'precision':<12} {'double' if jax.config.jax_enable_x64 else 'single'}")
+    print(f"{'precision':<12} {'double' if jax.config.values['jax_enable_x64'] else 'single'}")
     print(f"{'cache':<12} {cache or 'none'}")
     hints = []
     if Path("/dev/nvidia0").exists() and all(d.platform == "cpu" for d in found):

@@ -93,23 +93,27 @@ def _only(known: Mapping[str, Space], path: Path) -> str:
 
 def _text(path: Path, text: str, source: str, space: Space, by: str, skip: bool) -> list[Any]:
     """A text, one token a tick; a line's end at the end of the file is no character of it."""
-    found, messages = {}, []
+    found: dict[str, Any] = {}
+    messages = []
     tokens = {p[0] for p in space.paths if len(p) == 1}
     text = text.replace("\r\n", "\n")
-    words = text.removesuffix("\n") if by == "chars" and "\n" not in tokens else text
-    line, column = 1, 1
-    for at, token in enumerate(words if by == "chars" else _words(text)):
-        place = (line, column) if by == "chars" else token[1:]
-        token = token if by == "chars" else token[0]
-        line, column = (line + 1, 1) if token == "\n" else (line, column + 1)
-        if tokens and token not in tokens:
-            if skip:
-                continue
+    if by == "chars" and "\n" not in tokens:
+        text = text.removesuffix("\n")
+    for at, (token, *place) in enumerate(_characters(text) if by == "chars" else _words(text)):
+        if not tokens or token in tokens:
+            messages.append(found.setdefault(token, {token: 1}))
+        elif not skip:
             raise _unknown(path, token, at, place, source, tokens, by)
-        messages.append(found.setdefault(token, {token: 1}))
     if not messages:
         raise InputError(f"no {by} in this file", str(path), "give a file with something in it")
     return messages
+
+
+def _characters(text: str) -> Iterable[tuple[str, int, int]]:
+    """The characters with line and column; a line's end counts to its line."""
+    for number, line in enumerate(text.splitlines(keepends=True), 1):
+        for column, char in enumerate(line, 1):
+            yield char, number, column
 
 
 def _words(text: str) -> Iterable[tuple[str, int, int]]:
@@ -123,7 +127,7 @@ def _words(text: str) -> Iterable[tuple[str, int, int]]:
 
 
 def _unknown(
-    path: Path, token: str, at: int, place: tuple[int, int], source: str, known: set[str], by: str
+    path: Path, token: str, at: int, place: list[int], source: str, known: set[str], by: str
 ) -> InputError:
     what = "character" if by == "chars" else "word"
     return InputError(

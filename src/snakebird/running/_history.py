@@ -50,7 +50,7 @@ class Queue:
         return Queue(self.waiting + values)
 
 
-Past = tuple[Any, "Past"] | None
+Past = tuple[Any, Any] | None
 """Events and records, the latest first: `(item, what came before)`."""
 
 
