@@ -25,7 +25,8 @@ def lower(
 ) -> Lowered:
     """A machine as an Equinox module of a few arrays that runs compiled, with the same answers.
 
-    * `record`: the ports to keep (`"all"`, one, or a list); by default those of `output`
+    * `record`: the ports to keep (`"all"`, one, or a list; a path into a stream keeps that part
+      alone, `"n.port.:number"` the number at its root); by default those of `output`
       neurons, or all where there is none. What cannot reach them is not computed.
     * `grow`: room for streams that grow for ever: a number of ticks, or a mapping from outputs
       to spaces, paths or trees.
@@ -58,11 +59,12 @@ def lower(
 def lift(low: Lowered) -> Machine:
     """The machine of a lowered one, trained numbers included: the exact inverse of `lower`.
 
-    A number that training left alone keeps its original form (an int stays an int).
+    A number that training left alone keeps its original form (an int stays an int); others are
+    the shortest decimals that lower to the same.
     """
     plan, machine = low.plan, low.plan.template
     links = [
-        link if np.asarray(float(link.weight), plan.dtype) == new else link.scaled(new.item())
+        link if np.asarray(float(link.weight), plan.dtype) == new else link.scaled(_shortest(new))
         for link, new in zip(machine.links, np.asarray(low.weights), strict=True)
     ]
     neurons = dict(machine.neurons)
@@ -71,6 +73,11 @@ def lift(low: Lowered) -> Machine:
             own = jax.tree.map(itemgetter(row), numbers)
             neurons[name] = restored(neurons[name], own, plan.dtype)
     return machine.replace(links=links, neurons=neurons, start=_restored_start(low))
+
+
+def _shortest(number: Any) -> float:
+    """The shortest decimal that is this number in its own precision: 0.1, not 0.10000000149."""
+    return float(str(np.asarray(number)[()]))
 
 
 def _restored_start(low: Lowered) -> Any:
@@ -95,7 +102,7 @@ def _restored_start(low: Lowered) -> Any:
             if path in same
             else leaves[path].reshape(space.shape(path))
             if space.shape(path)
-            else leaves[path].item()
+            else _shortest(leaves[path].reshape(()))
         )
 
     return filled(machine.start, ())
