@@ -4,6 +4,7 @@ Every stream gets a fixed set of paths. Spaces only ever grow, so a work list of
 inputs changed reaches the least fixed point, if there is one.
 """
 
+import math
 import warnings
 from collections import deque
 from collections.abc import Mapping
@@ -162,13 +163,22 @@ class _Inference:
             grown = [
                 name
                 for name in batch
-                if self._update(name, limit is not None, limit is not None and rounds >= limit)
+                if self._update(name, limit is not None, rounds >= self._limit(name, limit))
             ]
             for name in grown:
                 work.extend(self.readers[name])
                 if self.machine.matrix_from is not None and name == self.machine.matrix_from[0]:
                     work.extend(self._read_matrix())
             rounds += 1
+
+    def _limit(self, name: str, limit: int | None) -> float:
+        """For how many rounds a neuron's outputs may grow.
+
+        Beside the room reserved for it, one finds room for whatever reaches it without a loop.
+        """
+        if limit is None and name in self.reserved:
+            return len(self.machine.neurons)
+        return math.inf if limit is None else limit
 
     def _update(self, name: str, limited: bool, stop: bool) -> bool:
         """Refresh one neuron's spaces; whether its outputs grew."""
@@ -178,7 +188,7 @@ class _Inference:
         found = output_space(self.machine, name, self.splits[name], self.inputs[name])
         if found <= self.outputs[name]:
             return False
-        if stop or name in self.reserved:
+        if stop:
             self.clipped.add(name)
             return False
         grown = self.outputs[name] | found
