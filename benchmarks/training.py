@@ -34,7 +34,7 @@ def loss_of(low: Lowered, rival: ModuleType, ticks: int = detector.TICKS) -> jax
 
 def ours(build: Callable[[], Any], rival: ModuleType, **options: Any) -> Callable[[], Any]:
     """One compiled training step as a call without arguments; the first call compiles."""
-    low = lower(build(), record=["output"], **options)
+    low = lower(build(), record=["output.dict-1.:number", "output.dict-2.:number"], **options)
     arrays, static = eqx.partition(low, eqx.is_inexact_array)
     optimizer = optax.adam(rival.RATE)
     state = optimizer.init(arrays)
@@ -95,7 +95,11 @@ def memory_by_ticks(counts: tuple[int, ...] = (100, 1_000, 10_000)) -> list[dict
 
 def _compile(ticks: int, checkpoint: bool) -> tuple[float, int]:
     """Seconds to compile, and bytes of temporary memory."""
-    low = lower(machines.dmm_lite_machine(), record=["output"], checkpoint=checkpoint)
+    low = lower(
+        machines.dmm_lite_machine(),
+        record=["output.dict-1.:number", "output.dict-2.:number"],
+        checkpoint=checkpoint,
+    )
     arrays, static = eqx.partition(low, eqx.is_inexact_array)
     made: list[Any] = []
 
@@ -110,7 +114,9 @@ def _compile(ticks: int, checkpoint: bool) -> tuple[float, int]:
 
 def copies(count: int = 1_000, ticks: int = 20) -> list[dict[str, Any]]:
     """Rows: many machines that differ in their weights, under vmap and in a loop."""
-    low = lower(machines.dmm_lite_machine(), record=["output"])
+    low = lower(
+        machines.dmm_lite_machine(), record=["output.dict-1.:number", "output.dict-2.:number"]
+    )
     keys = jax.random.split(jax.random.key(0), count)
     weights = jax.vmap(lambda k: 0.01 * jax.random.normal(k, low.weights.shape))(keys)
     arrays, static = eqx.partition(low, eqx.is_inexact_array)

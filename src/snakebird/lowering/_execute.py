@@ -157,12 +157,24 @@ class Execution:
             y, over = self.functions[k](self.numbers[k], x, _keys(plan, k, key), message.get(k))
             outputs[k] = _gated(y, plan.active[k], None if active is None else active[k])
             for side, ports in (("in", x), ("out", outputs[k])):
-                if (side, k) in plan.kept:
-                    emitted.data.update({(side, k, port): ports[port] for port in ports})
+                emitted.data.update(_recorded(plan, side, k, ports))
             if over is not None:
                 emitted.overflow[k] = over
         emitted.rows.update(_gather(plan, stage, outputs))
         return emitted
+
+
+def _recorded(plan: Plan, side: str, k: int, ports: Ports) -> dict[tuple[str, int, str], jax.Array]:
+    """The part of a kind's streams that a run keeps."""
+    found = {}
+    for port, values in ports.items():
+        keep = plan.kept.get((side, k, port))
+        if keep is not None:
+            some = len(keep.rows) < len(values)
+            rows = values[np.array(keep.rows)] if some else values
+            columns = keep.space.inclusion(plan.port_space(side, k, port))
+            found[side, k, port] = vv.rearrange(rows, columns)
+    return found
 
 
 def _split(plan: Plan, stage: int, inputs: Rows) -> dict[tuple[int, int], jax.Array]:

@@ -5,7 +5,7 @@ Plans compare by structure, so machines that differ in numbers only share one co
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,13 @@ _known: dict[Any, "Plan"] = {}
 
 MAX_KNOWN = 64
 """How many plans are remembered, so that lowering the same structure again costs little."""
+
+
+class Keep(NamedTuple):
+    """What is recorded of one port of a kind: the rows of neurons, and a part of their space."""
+
+    rows: tuple[int, ...]
+    space: vv.Space
 
 
 class Plan:
@@ -184,23 +191,32 @@ class Plan:
         ]
 
     @cached_property
-    def kept(self) -> frozenset[tuple[str, int]]:
-        """The sides of kinds that a run keeps: `("out", kind)` and `("in", kind)`."""
-        kinds = (
-            range(len(self.kinds))
-            if self.record is None
-            else {self.layout.place[p[0]][0] for p in self.record}
-        )
+    def kept(self) -> dict[tuple[str, int, str], Keep]:
+        """What a run records: for sides of kinds, `"in"` or `"out"`, and ports, which part."""
         sides = ("out",) if self.by_default and self.record is not None else ("in", "out")
-        return frozenset((side, k) for k in kinds for side in sides)
+        asked = [(name,) for name in self.order] if self.record is None else self.record
+        found: dict[tuple[str, int, str], Keep] = {}
+        for name, *path in asked:
+            k, row = self.layout.place[name]
+            for side in sides:
+                for port in self.kinds[k].ports(side):
+                    if path[:1] in ([], [port]):
+                        part = _part(self.port_space(side, k, port), tuple(path[1:]))
+                        old = found.get((side, k, port), Keep((), vv.Space()))
+                        rows = tuple(sorted({*old.rows, row}))
+                        found[side, k, port] = Keep(rows, old.space | part)
+        return found
+
+    def port_space(self, side: str, k: int, port: str) -> vv.Space:
+        """The space of the streams of one port of a kind."""
+        kind = self.kinds[k]
+        return (kind.inputs if side == "in" else kind.outputs).sub((port,))
 
     @cached_property
     def columns(self) -> dict[tuple[str, int, str], np.ndarray]:
         """For each side, kind and port, where the port's space stands in its block's."""
         return {
-            (side, k, port): (kind.inputs if side == "in" else kind.outputs)
-            .sub((port,))
-            .inclusion(self.blocks[b].space)
+            (side, k, port): self.port_space(side, k, port).inclusion(self.blocks[b].space)
             for k, kind in enumerate(self.kinds)
             for (side, port), (b, _) in kind.rows.items()
         }
@@ -303,6 +319,13 @@ def record_paths(machine: Machine, record: Any) -> tuple[vv.Path, ...] | None:
     for path in paths:
         _check_port(machine, path)
     return paths
+
+
+def _part(space: vv.Space, path: vv.Path) -> vv.Space:
+    """The part of a space at or below a path; a last key `:number` means the number there alone."""
+    if path[-1:] == (vv.NUMBER,):
+        return vv.Space({p: s for p, s in space.items if p == path[:-1]})
+    return space.sub(path).under(path)
 
 
 def _check_port(machine: Machine, path: vv.Path) -> None:

@@ -38,8 +38,12 @@ class Trace(eqx.Module):
     @property
     def ports(self) -> list[str]:
         """The recorded outputs."""
-        found = [(self.plan.kinds[k], port) for side, k, port in self.data if side == "out"]
-        return sorted(vv.show_path((name, port)) for kind, port in found for name in kind.names)
+        return sorted(
+            vv.show_path((self.plan.kinds[k].names[row], port))
+            for (side, k, port), keep in self.plan.kept.items()
+            if side == "out"
+            for row in keep.rows
+        )
 
     def __getitem__(self, port: str | vv.Path) -> vv.Flat:
         return self._stream("out", port)
@@ -55,23 +59,26 @@ class Trace(eqx.Module):
     def _stream(self, side: str, port: str | vv.Path) -> vv.Flat:
         path = as_path(port, self.plan.template.neurons)
         kind, row = self.plan.layout.place.get(path[0], (-1, 0))
-        if (side, kind) not in self.plan.kept:
+        found = {
+            p: self._flat(s, k, p, keep.rows.index(row))
+            for (s, k, p), keep in self.plan.kept.items()
+            if (s, k) == (side, kind) and row in keep.rows
+        }
+        there = bool(found) if len(path) == 1 else path[1] in found
+        asked = self.plan.record is None or any(p == path[: len(p)] for p in self.plan.record)
+        if kind < 0 or not (there or asked):
             raise InputError(
                 f"{vv.show_path(path)} was not recorded",
                 hint=f'lower(machine, record=[..., "{vv.show_path(path)}"]), or record="all"',
             )
-        ports = {
-            p: self._flat(side, kind, row, p) for s, k, p in self.data if (s, k) == (side, kind)
-        }
-        if not ports or (len(path) > 1 and path[1] not in ports):
+        if not there:
             none = (*self.state.tick.shape, len(self), 0)
             return vv.Flat(vv.Space(), jnp.zeros(none, self.plan.dtype))
-        return vv.flatten(vv.get(ports, *path[1:]))
+        return vv.flatten(vv.get(found, *path[1:]))
 
-    def _flat(self, side: str, kind: int, row: int, port: str) -> vv.Flat:
-        found = self.plan.kinds[kind]
-        space = (found.inputs if side == "in" else found.outputs).sub((port,))
-        return vv.Flat(space, self.data[side, kind, port][..., row, :])
+    def _flat(self, side: str, kind: int, port: str, at: int) -> vv.Flat:
+        space = self.plan.kept[side, kind, port].space
+        return vv.Flat(space, self.data[side, kind, port][..., at, :])
 
     def check(self) -> "Trace":
         """The trace itself; raises `RoomError` if a neuron wrote outside the room it has."""
@@ -89,9 +96,10 @@ class Trace(eqx.Module):
     def ticks(self) -> list[Tick]:
         """The run as trees, tick by tick, as the readable engine gives it."""
         found: dict[str, list[tuple[str, str, vv.Space, np.ndarray]]] = {"in": [], "out": []}
-        for side, k, port in self.data:
-            for row, name in enumerate(self.plan.kinds[k].names):
-                flat = self._flat(side, k, row, port)
+        for (side, k, port), keep in self.plan.kept.items():
+            for at, row in enumerate(keep.rows):
+                flat = self._flat(side, k, port, at)
+                name = self.plan.kinds[k].names[row]
                 found[side].append((name, port, flat.space, np.asarray(flat.data)))
         return [Tick(_tree(found["in"], t), _tree(found["out"], t)) for t in range(len(self))]
 
