@@ -9,7 +9,6 @@ every single link. Draws `duplicate_detector.png`.
 
 # %% The machine.
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
@@ -31,7 +30,7 @@ print(duplicate_detector)  # the source, from the matrix
 print(*duplicate_detector.links, "", sep="\n")
 
 
-# %% The readable engine: plain trees, exact numbers. A character shows in the answers four ticks later.
+# %% The readable engine: plain trees, exact numbers. A character shows four ticks later.
 LATENCY = 4
 text = [*TEXT, *[None] * LATENCY]
 readable = sb.run(duplicate_detector, inputs={"char": text})

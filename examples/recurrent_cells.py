@@ -2,8 +2,8 @@
 
 A gated cell needs no more than sums, sigmoid, tanh and products of two streams. Streams here are
 arrays. Everything within a time step is carried by instant links; memory is what the ordinary
-links carry, from one tick to the next. The machines are made of the weights of Equinox cells. You
-see how far both are apart over a sequence, and so are the gradients of a loss by every weight of the cells.
+links carry, from one tick to the next. The machines are made of the weights of Equinox cells,
+and you see how little both differ over a sequence, and in the gradients by every weight.
 """
 
 # %% Parts that both cells share.
@@ -97,7 +97,7 @@ def gru_machine(cell):
 
 # %% What a cell and its machine do to a sequence, as functions of the same weights.
 def by_machine(make):
-    """The function from a cell and a sequence to the hidden states `[time, hidden]` of a machine."""
+    """The function from a cell and a sequence to a machine's hidden states `[time, hidden]`."""
     return lambda cell, xs: sb.lower(make(cell))({"x": xs}).number("output.result")
 
 
@@ -128,12 +128,8 @@ def states_and_gradient(run, cell, xs):
 
 def gap(a, b):
     """The largest difference between the arrays of two trees."""
-    return max(float(jnp.max(jnp.abs(x - y))) for x, y in zip(arrays(a), arrays(b), strict=True))
-
-
-def arrays(tree):
-    """The arrays of a tree."""
-    return jax.tree.leaves(eqx.filter(tree, eqx.is_array))
+    pairs = zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
+    return max(float(jnp.max(jnp.abs(x - y))) for x, y in pairs if eqx.is_array(x))
 
 
 key_x, key_lstm, key_gru = jax.random.split(jax.random.key(0), 3)

@@ -29,9 +29,7 @@ def entry(state, weight):
 
 def moves(r):
     """For each symbol the change of the matrix that leads from the state to the next."""
-    return {
-        str(d): vv.add(entry(STATES[r], -1), entry(STATES[(2 * r + d) % 3], 1)) for d in (0, 1)
-    }
+    return {str(d): vv.add(entry(STATES[r], -1), entry(STATES[(2 * r + d) % 3], 1)) for d in (0, 1)}
 
 
 @sb.machine
