@@ -77,7 +77,7 @@ for share, color in zip(shares, plt.colormaps["viridis"](0.9 * shares), strict=T
     curve = heard(shared(share), "reader.result")[0]
     axes.plot(np.arange(1, TICKS + 1), curve, color=color, label=f"{share:.0%}")
 axes.plot(np.arange(1, TICKS + 1), before[2], "k:", linewidth=2, label="before")
-axes.set(title="What the reader says while the copy is faded in", xlabel="tick", ylim=(-1, 1))
+axes.set(title="What the reader says while the copy is faded in", xlabel="tick")
 axes.spines[["top", "right"]].set_visible(False)
-axes.legend(title="share of the copy", ncols=4, fontsize="small", frameon=False, loc="upper center")
+figure.legend(title="share of the copy", frameon=False, loc="outside right center")
 figure.savefig("cloning.png", dpi=120)

@@ -65,8 +65,14 @@ np.testing.assert_allclose(fallen, long, atol=1e-3)
 figure, axes = plt.subplots(figsize=(7, 3.4), layout="constrained")
 axes.plot(seconds, fallen, color="0.6", label="without the push")
 axes.plot(seconds, held, color="tab:blue", label="held by another neuron")
-axes.set(title="A pendulum as a neuron", xlabel="seconds", ylabel="angle", yticks=[0, np.pi])
+axes.set(
+    title="A pendulum as a neuron",
+    xlabel="seconds",
+    ylabel="angle",
+    ylim=(-0.3, 6),
+    yticks=[0, np.pi],
+)
 axes.set_yticklabels(["upright", "hanging"])
 axes.spines[["top", "right"]].set_visible(False)
-axes.legend(frameon=False, loc="right")
+axes.legend(frameon=False, loc="upper right")
 figure.savefig("equation_as_neuron.png", dpi=120)
