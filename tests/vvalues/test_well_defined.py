@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 from snakebird import vvalues as vv
 from snakebird.testing import fractions, vvalues
 
-long = settings(max_examples=max(3000, settings().max_examples))
+long = settings(max_examples=max(1000, settings().max_examples))
 
 UNARY = {
     "scale": lambda u: vv.scale(3, u),
