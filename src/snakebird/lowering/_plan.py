@@ -309,12 +309,9 @@ def record_paths(machine: Machine, record: Any) -> tuple[vv.Path, ...] | None:
         return default_record(machine)
     if record == "all":
         return None
-    ports = (
-        [record]
-        if isinstance(record, str)
-        or (record and isinstance(record[0], str) and isinstance(record, tuple))
-        else list(record)
-    )
+    known = {(name,) for name in machine.neurons}
+    one = isinstance(record, str) or (isinstance(record, tuple) and record[:1] in known)
+    ports = [record] if one else list(record)
     paths = tuple(as_path(port, machine.neurons) for port in ports)
     for path in paths:
         _check_port(machine, path)
