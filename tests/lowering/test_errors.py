@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 
 from snakebird import neurons as sn, vvalues as vv
-from snakebird.errors import GrowthError, InputError, RoomError, SnakebirdError, UnknownNameError
+from snakebird.errors import (
+    GrowthError,
+    InputError,
+    RoomError,
+    SnakebirdError,
+    SpaceError,
+    UnknownNameError,
+)
 from snakebird.lowering import lower
 from snakebird.machines import Link, Machine, run
 
@@ -45,6 +52,39 @@ def test_a_stream_that_never_stops_growing():
         "or grow={'list.result': space}",
         lower,
         grower(),
+    )
+
+
+def test_streams_that_square_themselves_are_refused_before_they_fill_the_memory():
+    machine = Machine(
+        {"n": "outer"},
+        ["n.x <- n.result", "n.y <- n.result"],
+        {"n": {"result": dict.fromkeys("abc", 1.0)}},
+    )
+    for grow in (None, 20):
+        raises(
+            SpaceError,
+            "an outer product of 9840 and 9840 paths is too large\n"
+            "  at neuron 'n'\n"
+            "  hint: keep it below 1048576 paths",
+            lower,
+            machine,
+            grow=grow,
+        )
+
+
+def test_leaves_that_clash_inside_a_neuron():
+    machine = Machine(
+        {"c": sn.constant(value={"p": np.ones(2)}), "n": "accumulator"},
+        ["n.accum <- n.result", "n.delta <- c.result"],
+        {"n": {"result": {"p": 1.0}}},
+    )
+    raises(
+        SpaceError,
+        "leaves of shape [] and [2] meet\n  at neuron 'n', p\n"
+        "  hint: bring both to one shape, or give them different keys",
+        lower,
+        machine,
     )
 
 

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from snakebird import vvalues as vv
-from snakebird.errors import GrowthError
+from snakebird.errors import GrowthError, SpaceError
 from snakebird.lowering._parameters import Split, join
 from snakebird.lowering._resume import Room
 from snakebird.machines import Machine, as_path, is_input
@@ -185,7 +185,11 @@ class _Inference:
         for path in sorted(self.rows[name], key=lambda path: (path in self.instant, path)):
             part = self.outputs[path[2]].sub(path[3:]).under((path[1],))
             self.inputs[name] = self._joined(self.inputs[name], part, path)
-        found = output_space(self.machine, name, self.splits[name], self.inputs[name])
+        try:
+            found = output_space(self.machine, name, self.splits[name], self.inputs[name])
+        except SpaceError as error:
+            where = f"neuron {name!r}" + (f", {error.where}" if error.where else "")
+            raise SpaceError(error.what, where, error.hint) from None
         if found <= self.outputs[name]:
             return False
         if stop:

@@ -18,6 +18,7 @@ from typing import Any, Literal, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
+from snakebird.errors import SpaceError
 from snakebird.vvalues._flat import Flat, flatten_all
 from snakebird.vvalues._slots import rearrange, sum_at
 from snakebird.vvalues._space import Shape, Space
@@ -35,6 +36,9 @@ from snakebird.vvalues._tree import (
     times,
     unlike,
 )
+
+MAX_PATHS = 1 << 20
+"""An outer product with more paths than this is refused, since it would only fill the memory."""
 
 Form = Literal["mask", "mask_sum", "outer", "multiply", "inner"]
 
@@ -142,6 +146,11 @@ def _pairs(
     form: Form, u: Space, v: Space, level: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, Space]:
     """Index maps `out[k] += left[i] * right[j]` of a form, and the result's space."""
+    if form == "outer" and len(u) * len(v) > MAX_PATHS:
+        raise SpaceError(
+            f"an outer product of {len(u)} and {len(v)} paths is too large",
+            hint=f"keep it below {MAX_PATHS} paths",
+        )
     found: list[tuple[slice, slice, Path]] = []
     shapes: dict[Path, Shape] = {}
     for p, a in u.items:
