@@ -73,6 +73,21 @@ def test_streams_that_square_themselves_are_refused_before_they_fill_the_memory(
         )
 
 
+def test_streams_that_double_every_tick_outgrow_any_number_of_ticks():
+    machine = Machine(
+        {"n": "cons"}, ["n.list <- n.list", "n.signal <- n.list"], {"n": {"list": {"a": 1.0}}}
+    )
+    with pytest.raises(GrowthError, match="after some ticks they have 65535 paths"):
+        lower(machine, grow=30)
+
+
+def test_a_large_image_is_no_growing_stream():
+    machine = Machine(
+        {"c": sn.constant(value=np.ones((600, 600))), "n": "identity"}, ["n.x <- c.result"]
+    )
+    assert lower(machine)(ticks=2)["n.result"].data.shape == (2, 360_000)
+
+
 def test_leaves_that_clash_inside_a_neuron():
     machine = Machine(
         {"c": sn.constant(value={"p": np.ones(2)}), "n": "accumulator"},

@@ -5,8 +5,6 @@ inputs changed reaches the least fixed point, if there is one.
 """
 
 import math
-import warnings
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,8 +20,8 @@ from snakebird.machines import Machine, as_path, is_input
 from snakebird.neurons import message_space
 
 MAX_DEPTH = 48
-MAX_SIZE = 200_000
-"""A stream deeper or wider than this counts as one that never stops growing."""
+MAX_SIZE = 50_000
+"""A stream deeper or with more paths than this counts as one that never stops growing."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +29,15 @@ class Spaces:
     """For every neuron the space of its tree of inputs and of its tree of outputs.
 
     `links` are the paths `(to, input, from, ...)` of all ordinary links that may ever stand;
-    `clipped` the neurons whose outputs may outgrow the room reserved for them.
+    `clipped` the neurons whose outputs may outgrow the room reserved for them; `notes` what to
+    warn of.
     """
 
     inputs: dict[str, vv.Space]
     outputs: dict[str, vv.Space]
     links: tuple[vv.Path, ...]
     clipped: frozenset[str]
+    notes: tuple[str, ...] = ()
 
 
 def output_space(machine: Machine, name: str, split: Split, inputs: vv.Space) -> vv.Space:
@@ -93,7 +93,9 @@ def infer(machine: Machine, splits: Mapping[str, Split], grow: Any = None) -> Sp
             outputs[name] |= grow.space.sub((name,))
     work = _Inference(machine, splits, outputs, reserved)
     work.run(None if ticks is None else ticks + len(machine.neurons))
-    return Spaces(work.inputs, work.outputs, tuple(work.links), frozenset(work.clipped))
+    return Spaces(
+        work.inputs, work.outputs, tuple(work.links), frozenset(work.clipped), tuple(work.notes)
+    )
 
 
 def as_space(room: Any) -> vv.Space:
@@ -116,6 +118,8 @@ class _Inference:
         self.machine, self.splits, self.outputs, self.reserved = machine, splits, outputs, reserved
         self.inputs = dict.fromkeys(machine.neurons, vv.Space())
         self.clipped: set[str] = set()
+        self.notes: list[str] = []
+        self.deep = MAX_DEPTH
         self.rows: dict[str, list[vv.Path]] = {name: [] for name in machine.neurons}
         self.readers: dict[str, set[str]] = {name: set() for name in machine.neurons}
         self.links: dict[vv.Path, None] = {}
@@ -147,28 +151,31 @@ class _Inference:
                 touched.add(path[0])
             else:
                 self.warned.add(path)
-                warnings.warn(
+                self.notes.append(
                     f"the matrix entry {vv.show_path(path)} addresses no link of this machine "
-                    "and has no effect",
-                    stacklevel=2,
+                    "and has no effect"
                 )
         return touched
 
     def run(self, limit: int | None) -> None:
-        """Work until nothing changes, or for a number of synchronous rounds."""
-        work = deque(self.machine.neurons)
+        """Work until nothing changes, or for a number of rounds; each round is one tick.
+
+        Ordinary links bring what was there before the round, instant ones what is there now, so
+        that a neuron shows here what it gives in its first tick, before anything reaches it.
+        """
+        place = {name: k for k, name in enumerate(self.machine.order)}
+        work = set(self.machine.neurons)
         rounds = 0
         while work:
-            batch, work = list(dict.fromkeys(work)), deque()
-            grown = [
-                name
-                for name in batch
-                if self._update(name, limit is not None, rounds >= self._limit(name, limit))
-            ]
-            for name in grown:
-                work.extend(self.readers[name])
-                if self.machine.matrix_from is not None and name == self.machine.matrix_from[0]:
-                    work.extend(self._read_matrix())
+            before = dict(self.outputs)
+            batch, work = sorted(work, key=place.__getitem__), set()
+            for name in batch:
+                if self._update(name, before, limit, rounds >= self._limit(name, limit)):
+                    work |= self.readers[name]
+                    if self.machine.matrix_from is not None and name == self.machine.matrix_from[0]:
+                        work |= self._read_matrix()
+            if rounds == 0:
+                self.deep = MAX_DEPTH + max((_depth(s) for s in self.outputs.values()), default=0)
             rounds += 1
 
     def _limit(self, name: str, limit: int | None) -> float:
@@ -180,23 +187,27 @@ class _Inference:
             return len(self.machine.neurons)
         return math.inf if limit is None else limit
 
-    def _update(self, name: str, limited: bool, stop: bool) -> bool:
+    def _update(
+        self, name: str, before: Mapping[str, vv.Space], limit: int | None, stop: bool
+    ) -> bool:
         """Refresh one neuron's spaces; whether its outputs grew."""
         for path in sorted(self.rows[name], key=lambda path: (path in self.instant, path)):
-            part = self.outputs[path[2]].sub(path[3:]).under((path[1],))
+            now = self.outputs if path in self.instant else before
+            part = now[path[2]].sub(path[3:]).under((path[1],))
             self.inputs[name] = self._joined(self.inputs[name], part, path)
         try:
             found = output_space(self.machine, name, self.splits[name], self.inputs[name])
+            if found <= self.outputs[name]:
+                return False
+            grown = self.outputs[name] | found
         except SpaceError as error:
             where = f"neuron {name!r}" + (f", {error.where}" if error.where else "")
-            raise SpaceError(error.what, where, error.hint) from None
-        if found <= self.outputs[name]:
-            return False
+            hint = "say shape= where the type has it, or give start values of the shape that comes"
+            raise SpaceError(error.what, where, hint) from None
         if stop:
             self.clipped.add(name)
             return False
-        grown = self.outputs[name] | found
-        if grown.size > MAX_SIZE or (not limited and max(map(len, grown.paths)) > MAX_DEPTH):
+        if len(grown) > MAX_SIZE or (limit is None and _depth(grown) > self.deep):
             raise _endless(name, grown)
         self.outputs[name] = grown
         return True
@@ -208,20 +219,23 @@ class _Inference:
         clash = {p: s for p, s in part.items if p in space and space.shape(p) != s}
         if clash and path not in self.warned:
             self.warned.add(path)
-            warnings.warn(
+            self.notes.append(
                 f"the link {vv.show_path(path[:2])} <- {vv.show_path(path[2:])} carries "
                 "another kind of stream and counts as zero: "
-                f"leaves of shape {list(next(iter(clash.values())))}",
-                stacklevel=2,
+                f"leaves of shape {list(next(iter(clash.values())))}"
             )
         if clash:
             part = vv.Space({p: s for p, s in part.items if p not in clash})
         return space | part
 
 
+def _depth(space: vv.Space) -> int:
+    return max(map(len, space.paths), default=0)
+
+
 def _endless(name: str, space: vv.Space) -> GrowthError:
     longest = max(space.paths, key=len)
-    size = f"hold {space.size} numbers" if space.size > MAX_SIZE else f"reach depth {len(longest)}"
+    size = f"have {len(space)} paths" if len(space) > MAX_SIZE else f"reach depth {len(longest)}"
     start = vv.show_path((name, *longest[:4]))
     return GrowthError(
         f"the outputs of neuron {name!r} never stop growing: after some ticks they {size}",
