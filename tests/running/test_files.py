@@ -119,3 +119,33 @@ def test_the_file_can_be_read_by_people(tmp_path):
     assert data["now"]["tick"] == 2
     assert data["now"]["outputs"] == {"n": {"timer": 2.0}}
     assert data["key"]["words"] == [0, 1]
+
+
+RECORDS = [
+    None,
+    "all",
+    "n.timer",
+    "n",
+    ("n", "timer"),
+    ["n.timer"],
+    [("n", "timer")],
+    ["n.timer", ("r", "result")],
+    ("n.timer", "r.result"),
+    (("n", "timer"), "r"),
+    ("n.timer",),
+]
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=repr)
+def test_what_is_recorded_stays_the_same_in_a_file(tmp_path, record):
+    machine = Machine({"n": "timer", "r": "relu"}, ["n.timer <- n.timer", "r.x <- n.timer"])
+    runner = Runner(machine, record=record).advance(3)
+    low = sb.lower(machine, record=record)
+    if record is not None and record != "all":
+        assert tuple(runner.recorded.streams) == low.plan.record
+    runner.save(tmp_path / "run.json")
+    restored = Runner.restore(tmp_path / "run.json")
+    assert same(restored.advance(2).recorded, runner.advance(2).recorded)
+    assert same(restored.replay().recorded, runner.recorded)
+    restored.save(tmp_path / "again.json")
+    assert Runner.restore(tmp_path / "again.json").recorded.ports == runner.recorded.ports

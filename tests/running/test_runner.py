@@ -9,6 +9,7 @@ from snakebird import vvalues as vv
 from snakebird.errors import GrowthError, InputError, MachineError, UnknownNameError
 from snakebird.machines import Machine, tick
 from snakebird.running import Runner
+from snakebird.running._form import whole_number
 from snakebird.running._record import same
 
 
@@ -304,3 +305,36 @@ def test_the_readable_tick_sees_the_same_state():
     now = tick(repeats, runner.outputs, messages={"char": {"a": 1}})
     runner.advance(1)
     assert vv.equal(now.outputs, runner.outputs)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"chunk": 0}, {"chunk": True}, {"history": -5}, {"grow": -1}, {"grow": 2.5}],
+    ids=str,
+)
+def test_options_that_are_no_whole_numbers(options):
+    with pytest.raises(InputError, match=f"{next(iter(options))}=.*expected a whole number"):
+        Runner(repeats, **options)
+
+
+def test_ticks_are_a_whole_number():
+    runner = Runner(repeats)
+    with pytest.raises(InputError, match=r"ticks=-1, expected a whole number\n  at Runner.advance"):
+        runner.advance(-1)
+    with pytest.raises(InputError):
+        runner.stream(-1)
+    assert runner.advance(0).tick == 0
+
+
+@pytest.mark.parametrize("given", [2.5, 3.0, "3", None, True, -1])
+def test_what_is_no_whole_number_is_refused(given):
+    with pytest.raises(InputError, match="expected a whole number"):
+        whole_number(given, "ticks", "Runner.advance", least=0)
+    assert whole_number(np.int64(2), "ticks", "Runner.advance", least=0) == 2
+
+
+def test_a_matrix_entry_that_addresses_no_output_is_no_link():
+    runner = Runner(self_made()).send("edits", {"r": {"x": {"n": {"timer": 1, "none": 2}}}})
+    assert [str(link) for link in runner.advance(3).machine.links if link.to == "r"] == [
+        "r.x <- n.timer"
+    ]

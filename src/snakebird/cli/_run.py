@@ -40,7 +40,7 @@ def run(
         messages = read(input, machine, by=by, skip=unknown == "skip", source=source)
     ticks = _length(ticks, messages)
     _check_key(machine, key)
-    ports = ports_of(machine, recorded_paths(machine, tuple(record) or None))
+    ports = ports_of(machine, recorded_paths(machine, list(record) or None))
     if not ports:
         raise InputError(
             "this machine has no output to write", str(path), "give one with --record neuron.output"

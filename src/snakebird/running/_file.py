@@ -33,7 +33,7 @@ def save(runner: Runner, path: str | Path) -> None:
         "dtype": np.dtype(now.form.low.plan.dtype).name,
         "chunk": runner.chunk,
         "keep": runner.history,
-        "record": _record_option(runner._record),
+        "record": runner._record,
         "now": _moment_data(now),
         "history": [
             {"start": _moment_data(segment.start), "items": [_item_data(i) for i in segment.items]}
@@ -119,9 +119,7 @@ def _runner(data: dict[str, Any]) -> Runner:
         )
     runner.key, runner.chunk = exact.key_of_data(data["key"]), int(data["chunk"])
     runner.history, option = data["keep"], data["record"]
-    runner._record = (
-        option if option is None or isinstance(option, str) else [tuple(p) for p in option]
-    )
+    runner._record = [tuple(path) for path in option] if isinstance(option, list) else option
     segments = []
     for part in data["history"]:
         past = None
@@ -131,14 +129,6 @@ def _runner(data: dict[str, Any]) -> Runner:
     runner._now = replace(_moment(data["now"], dtype), segments=tuple(segments))
     runner._paths = recorded_paths(runner._now.form.machine, runner._record)
     return runner
-
-
-def _record_option(option: Any) -> Any:
-    return (
-        option
-        if option is None or isinstance(option, str)
-        else [p if isinstance(p, str) else list(p) for p in option]
-    )
 
 
 def _moment_data(moment: Moment) -> dict[str, Any]:

@@ -5,9 +5,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from snakebird import vvalues as vv
-from snakebird.errors import GrowthError, SpaceError
+from snakebird.errors import GrowthError, InputError, SpaceError
 from snakebird.lowering import Lowered, Room, State, lower, outputs_of, state_of
+from snakebird.lowering._spaces import as_space, fits
 from snakebird.machines import Link, Machine, as_path
 from snakebird.vvalues import Space
 
@@ -78,14 +81,11 @@ def room_for(machine: Machine, grow: Any) -> Room:
         space = Space()
         for port, part in grow.items():
             path = as_path(port, machine.neurons)
-            own = part if isinstance(part, Space) else _space(part)
-            space |= own.under(path)
+            space |= as_space(part).under(path)
         return Room(space)
-    return grow if isinstance(grow, Room) else Room(ticks=grow)
-
-
-def _space(part: Any) -> Space:
-    return Space.of(part) if isinstance(part, Mapping) else Space(tuple(path) for path in part)
+    if grow is None or isinstance(grow, Room):
+        return grow or Room()
+    return Room(ticks=whole_number(grow, "grow", "Runner", least=0))
 
 
 def links_of(machine: Machine, matrix: Any) -> list[Link]:
@@ -98,14 +98,19 @@ def links_of(machine: Machine, matrix: Any) -> list[Link]:
     for path, weight in vv.entries(matrix):
         if path in known:
             found.append(known[path].scaled(weight))
-        elif _fits(machine, path):
+        elif fits(machine, path) and _is_output(machine, path[2:]):
             found.append(Link(path[0], path[1], path[2:], weight))
     return found
 
 
-def _fits(machine: Machine, path: vv.Path) -> bool:
-    if len(path) < 3 or path[0] not in machine.neurons or path[2] not in machine.neurons:
-        return False
-    to, source = machine.neurons[path[0]].type, machine.neurons[path[2]].type
-    reads = path[1] in to.inputs or to.variadic
-    return reads and (len(path) == 3 or source.outputs is None or path[3] in source.outputs)
+def _is_output(machine: Machine, path: vv.Path) -> bool:
+    outputs = machine.neurons[path[0]].type.outputs
+    return len(path) == 1 or outputs is None or path[1] in outputs
+
+
+def whole_number(given: Any, name: str, where: str, least: int) -> int:
+    """An argument as an int; raises `InputError` for what is none, or is too small."""
+    if isinstance(given, (int, np.integer)) and not isinstance(given, bool) and given >= least:
+        return int(given)
+    what = "1, 2, 3, ..." if least else "0, 1, 2, ..."
+    raise InputError(f"{name}={given!r}, expected a whole number", where, f"give one of {what}")

@@ -11,6 +11,7 @@ import numpy as np
 from snakebird import vvalues as vv
 from snakebird.errors import InputError, UnknownNameError, suggest
 from snakebird.lowering import Trace
+from snakebird.lowering._plan import record_paths
 from snakebird.machines import Machine, as_path
 from snakebird.vvalues import Flat, Space
 
@@ -125,27 +126,19 @@ def _widened(record: Record, path: vv.Path, space: Space, dtype: Any) -> np.ndar
 
 
 def recorded_paths(machine: Machine, record: Any) -> tuple[vv.Path, ...]:
-    """The paths to record: by default `output` neurons, or all where there is none.
+    """The paths to record, read as `lower` reads them: `None` or `"all"`, one port, or a list.
 
     Raises `UnknownNameError` for an output that does not exist.
     """
-    names = list(machine.neurons)
-    if record is None:
-        marked = [name for name in names if machine.neurons[name].type.name == "output"]
-        return tuple((name,) for name in marked or names)
-    if isinstance(record, str):
-        record = names if record == "all" else [record]
-    paths = tuple(as_path(port, machine.neurons) for port in record)
+    paths = record_paths(machine, record)
+    if paths is None:
+        return tuple((name,) for name in machine.neurons)
     for path in paths:
-        _check(machine, path)
+        _check_output(machine, path)
     return paths
 
 
-def _check(machine: Machine, path: vv.Path) -> None:
-    if path[0] not in machine.neurons:
-        raise UnknownNameError(
-            f"no neuron is named {path[0]!r}", "record", suggest(path[0], machine.neurons)
-        )
+def _check_output(machine: Machine, path: vv.Path) -> None:
     kind = machine.neurons[path[0]].type
     known = kind.outputs
     if kind.name == "output":

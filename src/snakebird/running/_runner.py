@@ -9,7 +9,7 @@ from snakebird import vvalues as vv
 from snakebird.errors import InputError, MachineError, RoomError
 from snakebird.lowering import Lowered, Trace
 from snakebird.machines import Machine, as_link, as_path
-from snakebird.running._form import Form, links_of, room_for
+from snakebird.running._form import Form, links_of, room_for, whole_number
 from snakebird.running._history import Event, Moment, Queue, Segment
 from snakebird.running._messages import heard_with, messages_of
 from snakebird.running._record import Record, as_key, joined, nothing, recorded_paths, taken
@@ -23,8 +23,8 @@ class Runner:
     * `chunk`: how many ticks one compiled call runs.
     * `grow`: room for streams that never stop growing: ticks, or outputs with their spaces.
       When it runs out the runner makes more by itself.
-    * `record`: the outputs to record: `"all"`, one, or a list; by default those of `output`
-      neurons, or all where there is none.
+    * `record`: the outputs to record: `"all"`, one (`"n.timer"` or `("n", "timer")`), or a list;
+      by default those of `output` neurons, or all where there is none.
     * `history`: keep what came from outside and what was recorded: all of it (`True`), at least
       the last so many ticks, or nothing (`False`).
     * `dtype`: of all numbers; by default JAX's current float.
@@ -48,11 +48,11 @@ class Runner:
         history: bool | int = True,
         dtype: Any = None,
     ):
-        if chunk < 1:
-            raise InputError(f"chunk={chunk}", "Runner", "give at least 1 tick")
-        self.key, self.chunk, self.history = as_key(key), chunk, history
-        self._record = record
+        self.key, self.chunk = as_key(key), whole_number(chunk, "chunk", "Runner", least=1)
+        own = isinstance(history, bool)
+        self.history = history if own else whole_number(history, "history", "Runner", least=0)
         self._paths = recorded_paths(machine, record)
+        self._record = record if record is None or record == "all" else list(self._paths)
         form = Form(machine, room_for(machine, grow), dtype=dtype).opened()
         self._begin(Moment(form, form.low.first_state))
 
@@ -128,8 +128,9 @@ class Runner:
 
     def stream(self, ticks: int) -> Iterator[Record]:
         """Run on for some ticks, giving the record of each chunk as it is done."""
-        if ticks < 0:
-            raise InputError(f"ticks={ticks}", "Runner.advance", "a machine only runs forward")
+        return self._chunks(whole_number(ticks, "ticks", "Runner.advance", least=0))
+
+    def _chunks(self, ticks: int) -> Iterator[Record]:
         while ticks > 0:
             size = self.chunk if ticks >= self.chunk else _power_of_four(ticks)
             yield self._run_chunk(size)
