@@ -9,6 +9,7 @@ import diffrax as dfx
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
 from snakebird import vvalues as vv
 from snakebird.errors import MachineError, SnakebirdError, SpaceError
@@ -161,11 +162,11 @@ def _type(
         }
         first = vv.flatten(y0, space).data
         before = vv.restrict(held, space).data + first
-        ends = (jnp.asarray(t, before.dtype) for t in (0.0, duration))
         found = dfx.diffeqsolve(
             dfx.ODETerm(_Rate(field, space)),
             solver,
-            *ends,
+            jnp.asarray(0.0, before.dtype),
+            jnp.asarray(duration, before.dtype),
             step,
             before,
             args=args,
@@ -190,7 +191,7 @@ def _type(
 def _solved(last: jax.Array, result: Any, failure: Any) -> jax.Array:
     """The solution itself; raises the error where the solver gave up, also in compiled code."""
     failed = result != dfx.RESULTS.successful
-    if isinstance(failed, jax.core.Tracer):
+    if isinstance(failed, Tracer):
         return eqx.error_if(last, failed, str(failure()))
     if jnp.any(failed):
         raise failure()
