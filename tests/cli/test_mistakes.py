@@ -209,11 +209,78 @@ def test_machine_files_that_are_none(command, tmp_path, what):
     assert third.startswith("  hint: ")
 
 
-@pytest.mark.parametrize(
-    "line", ["rnu m.json", "run", "run m.json --inptu x", "list machines", "run m.json --ticks x"]
-)
-def test_wrong_options(command, line):
+OPTIONS = [
+    ("rnu m.json", "no command is named 'rnu'", "snakebird", "did you mean 'run'?"),
+    ("--all", "no option is named '--all'", "snakebird", "commands: run, show"),
+    ("run", "MACHINE is missing", "snakebird run", "see snakebird run --help"),
+    ("run --tick 3", "no option is named '--tick'", "snakebird run", "did you mean '--ticks'"),
+    ("run m.json -n 3", "no option is named '-n'", "snakebird run", "known here: '--by'"),
+    ("run m.json --ticks 1e3", "--ticks 1e3: expected a whole number", "snakebird run", "write"),
+    ("run m.json --ticks", "--ticks is given without a value", "snakebird run", "write --ticks"),
+    ("run m.json --ticks --key 1", "--ticks is given without a value", "snakebird run", "write"),
+    ("run m.json --by=word", "--by cannot be 'word'", "snakebird run", "did you mean 'words'?"),
+    ("run m.json n.json", "found 'n.json', where nothing more", "snakebird run", "see"),
+    ("show m.json --links=3", "--links takes no value", "snakebird show", "write --links alone"),
+    ("list neuron", "WHAT cannot be 'neuron'", "snakebird list", "did you mean 'neurons'?"),
+    ("demo --seed one", "--seed one: expected a whole number", "snakebird demo", "write digits"),
+]
+
+
+@pytest.mark.parametrize(("line", "what", "where", "hint"), OPTIONS)
+def test_wrong_options(command, line, what, where, hint):
     done = command(*line.split())
+    assert (done.code, done.out) == (2, "")
+    first, second, third = done.err.splitlines()
+    assert first.startswith(f"error: {what}")
+    assert second == f"  at {where}"
+    assert third.startswith(f"  hint: {hint}")
+
+
+LARGE = [
+    ("x.jsonl", "1" + "0" * 400, "a number is too large"),
+    ("x.jsonl", "1" + "0" * 5000, "a number is too large"),
+    ("x.jsonl", '{"a":' * 900 + "1" + "}" * 900, "the value is nested more than 100 deep"),
+    ("x.jsonl", "[" * 90_000 + "]" * 90_000, "the value is nested more than 100 deep"),
+    ("x.csv", "1," + "2" * 140_000, "this is no table: field larger than field limit"),
+]
+
+
+@pytest.mark.parametrize(("name", "line", "what"), LARGE, ids=range(len(LARGE)))
+def test_input_beyond_all_measure(command, sums, name, line, what):
+    Path(name).write_text(f"x,y\n{line}\n" if name == "x.csv" else f'null\n{{"x": {line}}}\n')
+    done = command("run", sums, "--input", name)
     assert done.code == 2
-    assert "Traceback" not in done.err
-    assert done.err
+    first, second, third = done.err.splitlines()
+    assert first.startswith(f"error: {what}")
+    assert second == f"  at {name}, line 2"
+    assert third.startswith("  hint: ")
+
+
+def test_a_file_of_neurons_that_ends_python(command, letters):
+    Path("ends.py").write_text("import sys\nsys.exit(5)\n")
+    assert command("check", letters, "--neurons", "ends.py") == (
+        2,
+        "",
+        (
+            "error: the file ends Python with sys.exit(5)\n  at ends.py\n"
+            "  hint: a file of neuron types only registers them; take the exit out\n"
+        ),
+    )
+
+
+def test_a_folder_that_takes_no_files_is_told_before_training(command):
+    Path("taken").write_text("")
+    done = command("demo", "--folder", "taken")
+    assert done.code == 2
+    assert "cannot write here" in done.err
+    assert "  at --folder taken\n" in done.err
+    assert "training" not in done.out
+
+
+def test_a_neuron_named_like_the_field_of_ticks(command):
+    sb.save(sb.Machine({"tick": "timer"}, ["tick.timer <- tick.timer"]), "timer.json")
+    assert command("run", "timer.json", "--ticks", "1").out == '{"tick": 1, "tick.timer": 1.0}\n'
+    sb.save(sb.Machine({"tick": "superfluid"}, []), "open.json")
+    done = command("run", "open.json", "--ticks", "1")
+    assert done.code == 2
+    assert "'tick' would stand under the name of the tick itself" in done.err

@@ -120,3 +120,25 @@ def test_neuron_types_of_your_own(command):
     sb.save(m, "mine.json")
     done = command("run", "mine.json", "--ticks", "4", "--neurons", "mine.py")
     assert [row["o.d"] for row in lines(done.out)] == [0, 0, 2, 4]
+
+
+@pytest.mark.parametrize("engine", ["compiled", "readable"])
+@pytest.mark.parametrize("output", ["-", "out.jsonl", "out.csv"])
+def test_a_stream_that_explodes_keeps_what_was_before(command, engine, output):
+    machine = sb.Machine(
+        {"g": "accumulator", "o": "output"},
+        [("g.accum", "g.result", 1e6), ("o.v", "g.result")],
+        start={"g": {"result": 1.0}},
+    )
+    sb.save(machine, "blow.json")
+    done = command("run", "blow.json", "--ticks", "60", "--engine", engine, "--output", output)
+    assert done.code == 2
+    first, second, third = done.err.splitlines()
+    assert first == "error: o.v stops being a finite number"
+    tick = int(second.removeprefix("  at tick "))
+    kept = "stdout" if output == "-" else output
+    assert third.endswith(f"; ticks 1 to {tick - 1} stand in {kept}")
+    text = done.out if output == "-" else Path(output).read_text()
+    assert len(text.splitlines()) == tick - 1 + output.endswith(".csv")
+    assert "inf" not in text
+    assert "nan" not in text

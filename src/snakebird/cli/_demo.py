@@ -49,6 +49,7 @@ def found(seed: int) -> tuple[Machine, bool]:
         f"  {len(search.start.weights)} machines, {links} random weights each, letters {letters!r}"
     )
     now = search.start
+    print("  compiling the training step ...", flush=True)
     with _progress(ROUNDS) as say:
         for k in range(ROUNDS):
             now = search.train(now, 2e-3, 1.0)

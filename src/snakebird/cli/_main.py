@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from tyro.conf import Positional, UseAppendAction
-from tyro.extras import subcommand_cli_from_dict
 
-from snakebird.errors import SnakebirdError
+from snakebird.cli._arguments import parsed
+from snakebird.errors import InputError, SnakebirdError
 
 OK, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
@@ -120,9 +120,23 @@ def demo(*, folder: Path = Path("snakebird-demo"), seed: int = 0) -> int:
         seed: The seed of the random start and the random texts.
     """
     print("snakebird demo: train a machine on random letters, then let it count words", flush=True)
+    _can_write(folder)
     from snakebird.cli import _demo
 
     return _demo.demo(folder, seed)
+
+
+def _can_write(folder: Path) -> None:
+    """Make a folder; raises `InputError` for one that takes no files."""
+    from tempfile import TemporaryFile
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        what = f"cannot write here: {error.strerror}"
+        raise InputError(what, f"--folder {folder}", "choose another --folder") from None
 
 
 COMMANDS = {"run": run, "show": show, "check": check, "list": list_, "doctor": doctor, "demo": demo}
@@ -132,7 +146,8 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code. Prints mistakes in three lines, never a traceback."""
     warnings.showwarning = _show_warning
     try:
-        return _dispatch(sys.argv[1:] if args is None else list(args))
+        given = sys.argv[1:] if args is None else list(args)
+        return parsed(given or ["--help"], COMMANDS)()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else OK if end.code is None else MISTAKE
     except SnakebirdError as error:
@@ -144,15 +159,6 @@ def main(args: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read the output has seen enough
         sys.stderr.close()
         return OK
-
-
-def _dispatch(args: list[str]) -> int:
-    return subcommand_cli_from_dict(
-        COMMANDS,
-        prog="snakebird",
-        description="Differentiable programs a person can read.",
-        args=args or ["--help"],
-    )
 
 
 def complain(error: SnakebirdError) -> None:

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from snakebird.vvalues import Space
 
 Messages = dict[str, list[Any]]
 """For each source its messages, one a tick, `None` for nothing."""
+
+DEEPEST = 100
+"""How deeply a value may be nested in a file of messages."""
 
 
 def sources_of(machine: Machine) -> dict[str, Space]:
@@ -139,7 +143,7 @@ def _unknown(
 
 def _table(path: Path, text: str, known: Mapping[str, Space]) -> Messages:
     """A table with a header, one row a tick; an empty cell is nothing."""
-    header, *rows = list(csv.reader(text.splitlines())) or [[]]
+    header, *rows = _rows(path, text) or [[]]
     columns = _columns(path, [name.strip() for name in header], known)
     if not rows:
         raise InputError(
@@ -160,6 +164,17 @@ def _table(path: Path, text: str, known: Mapping[str, Space]) -> Messages:
         for source, cells in trees.items():
             found[source].append(_tree(cells) if cells else None)
     return found
+
+
+def _rows(path: Path, text: str) -> list[list[str]]:
+    table = csv.reader(text.splitlines())
+    try:
+        return list(table)
+    except csv.Error as error:
+        raise InputError(
+            f"this is no table: {error}", f"{path}, line {table.line_num}",
+            "write one number in each cell, with commas between",
+        ) from None  # fmt: skip
 
 
 def _tree(cells: dict[vv.Path, float]) -> Any:
@@ -224,7 +239,7 @@ def _number(path: Path, cell: str, row: int, column: str) -> float:
 def _lines(path: Path, text: str, known: Mapping[str, Space]) -> Messages:
     """A value a line; with several sources an object `{source: value}`."""
     found: Messages = {source: [] for source in known}
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.removesuffix("\n").split("\n"), 1):
         where = f"{path}, line {number}"
         if not line.strip():
             raise InputError("the line is empty", where, "write null for a tick without a message")
@@ -236,11 +251,39 @@ def _lines(path: Path, text: str, known: Mapping[str, Space]) -> Messages:
 
 def _parsed(line: str, where: str) -> Any:
     try:
-        return json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
-        column = f", column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
+        data = json.loads(line)
+    except json.JSONDecodeError as error:
         hint = 'write one value a line: 1.5, "a", {"x": 1} or null'
-        raise InputError("this is not JSON", where + column, hint) from None
+        raise InputError("this is not JSON", f"{where}, column {error.colno}", hint) from None
+    except RecursionError:
+        raise _too_deep(where) from None
+    except ValueError:  # Python reads no number of more than some thousand digits
+        raise _too_large(where) from None
+    _check_size(data, where)
+    return data
+
+
+def _check_size(data: Any, where: str) -> None:
+    """Refuse what is nested too deeply, and integers that no float holds."""
+    layer, depth = [data], 0
+    while layer:
+        if depth > DEEPEST:
+            raise _too_deep(where)
+        if any(isinstance(item, int) and abs(item) > sys.float_info.max for item in layer):
+            raise _too_large(where)
+        inner = [item for item in layer if isinstance(item, (dict, list))]
+        layer = [x for i in inner for x in (i.values() if isinstance(i, dict) else i)]
+        depth += 1
+
+
+def _too_deep(where: str) -> InputError:
+    what = f"the value is nested more than {DEEPEST} deep"
+    return InputError(what, where, "write a flatter value")
+
+
+def _too_large(where: str) -> InputError:
+    largest = f"{sys.float_info.max:.1e}"
+    return InputError("a number is too large", where, f"numbers go up to {largest}")
 
 
 def _by_source(data: Any, known: Mapping[str, Space], where: str) -> Mapping[str, Any]:

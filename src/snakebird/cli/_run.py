@@ -10,8 +10,8 @@ import jax
 
 from snakebird import vvalues as vv
 from snakebird.cli._readers import Messages, read
-from snakebird.cli._writers import Row, uninterrupted, writer_for
-from snakebird.errors import InputError
+from snakebird.cli._writers import Row, finite_part, uninterrupted, writer_for
+from snakebird.errors import InputError, SnakebirdError
 from snakebird.machines import Machine, load, tick
 from snakebird.running import Runner
 from snakebird.running._record import recorded_paths
@@ -47,16 +47,19 @@ def run(
         )
     engines = {"compiled": _compiled, "readable": _readable}
     parts = engines[engine](machine, messages, ticks, ports, key)
-    writer, done = writer_for(output), 0
+    writer, done, kept = writer_for(output), 0, "stdout" if output == "-" else output
     try:
         with _progress(ticks) as advance:
             for rows in parts:
+                good, fault = finite_part(rows)
                 with uninterrupted():
-                    writer.write(rows)
-                    done = rows[-1][0]
+                    writer.write(good)
+                    done += len(good)
+                if fault is not None:
+                    before = f"ticks 1 to {done} stand in {kept}" if done else "nothing was written"
+                    raise InputError(fault.what, fault.where, f"{fault.hint}; {before}")
                 advance(len(rows))
     except KeyboardInterrupt:
-        kept = "stdout" if output == "-" else output
         print(
             f"interrupted after {done} of {ticks} ticks; what was done stands in {kept}",
             file=sys.stderr,
@@ -96,6 +99,12 @@ def ports_of(machine: Machine, paths: Sequence[vv.Path]) -> list[vv.Path]:
         if kind.name == "output":
             names = tuple(sorted({link.input for link in machine.links if link.to == path[0]}))
         found += [path] if len(path) > 1 or names is None else [(*path, name) for name in names]
+    if ("tick",) in found:
+        raise InputError(
+            "the outputs of the neuron 'tick' would stand under the name of the tick itself",
+            "record",
+            "write single ones, --record tick.OUTPUT, or give the neuron another name",
+        )
     return found
 
 
@@ -122,7 +131,11 @@ def _readable(
     for t in range(ticks):
         arrived = {s: values[t] for s, values in messages.items() if t < len(values)}
         own = None if first is None else jax.random.fold_in(first, t)
-        outputs = tick(machine, outputs, messages=arrived, key=own).outputs
+        try:
+            outputs = tick(machine, outputs, messages=arrived, key=own).outputs
+        except SnakebirdError:
+            yield rows
+            raise
         rows.append((t + 1, {vv.show_path(port): vv.get(outputs, *port) for port in ports}))
         if len(rows) == 20 or t == ticks - 1:
             yield rows

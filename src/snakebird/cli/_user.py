@@ -19,6 +19,12 @@ def run_file(path: Path) -> None:
         raise InputError(
             f"this is not Python: {error.msg}", f"{path}, line {error.lineno}", "mend that line"
         ) from None
+    except SystemExit as error:
+        raise InputError(
+            f"the file ends Python with sys.exit({'' if error.code is None else repr(error.code)})",
+            str(path),
+            "a file of neuron types only registers them; take the exit out",
+        ) from None
     except Exception as error:
         frames = traceback.extract_tb(error.__traceback__)
         lines = [frame.lineno for frame in frames if frame.filename == str(path)]

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import os
 import signal
 import sys
@@ -28,6 +29,29 @@ class Writer(Protocol):
     def close(self) -> None:
         """No more rows will come."""
         ...
+
+
+def finite_part(rows: Sequence[Row]) -> tuple[Sequence[Row], InputError | None]:
+    """The rows before the first number that no file can hold, and what to say about that one."""
+    for at, (tick, values) in enumerate(rows):
+        for port, value in values.items():
+            for path, leaf in vv.entries(value):
+                if not _is_finite(leaf):
+                    inside = f" at {vv.show_path(path)}" if path else ""
+                    hint = "bound the stream, or stop before with --ticks"
+                    return rows[:at], InputError(
+                        f"{port} stops being a finite number{inside}", f"tick {tick}", hint
+                    )
+    return rows, None
+
+
+def _is_finite(leaf: Any) -> bool:
+    import numpy as np
+
+    try:
+        return math.isfinite(leaf) if vv.is_exact(leaf) else bool(np.isfinite(leaf).all())
+    except OverflowError:
+        return False
 
 
 def writer_for(output: str) -> Writer:
