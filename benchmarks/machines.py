@@ -72,7 +72,8 @@ def _clock_before() -> sn.NeuronType:
 def _published(
     name: str, inputs: tuple[str, ...], outputs: tuple[str, ...], call: Any
 ) -> sn.NeuronType:
-    made = sn.NeuronType(name, call, inputs=inputs, outputs=outputs)
+    keeps = {"accum": "result"} if inputs == ("accum", "delta") else {}
+    made = sn.NeuronType(name, call, inputs=inputs, outputs=outputs, keeps=keeps)
     sn.REGISTRY[name] = made
     return made
 

@@ -2,44 +2,42 @@
 
 from typing import Any
 
-import numpy as np
-
 from snakebird import vvalues as vv
-from snakebird.machines import Machine, tick
+from snakebird.machines import Link, Machine
+from snakebird.neurons import FUNCTION, NeuronType, find, superfluid
 
 
 def carries_constant_matrix(machine: Machine) -> bool:
     """Whether the matrix stays what it is at the start, so that it need not be read every tick.
 
-    True only if all links into Self are fixed and come from Self itself, its start values and
-    parameters are fixed, and the neuron then hands on two matrices drawn at random unchanged.
+    True only if Self is of a type that keeps what one of its inputs holds, its only links bring
+    its own output back to that input, fixed and with weight 1, and nothing in it can be trained.
+    A superfluid Self keeps its matrix if it is one such type with coefficient 1, kept in the
+    same way.
     """
     port = machine.matrix_from
     assert port is not None
     name = port[0]
     neuron = machine.neurons[name]
-    rows = [link for link in machine.links if link.to == name]
-    free = neuron.trainable or any(path[0] == name for path in machine.free_start)
-    if (
-        free
-        or neuron.type.feeds
-        or any(link.trainable or link.instant or link.source[0] != name for link in rows)
-    ):
+    if neuron.trainable or any(path[0] == name for path in machine.free_start):
         return False
-    alone = Machine({name: neuron}, rows, {name: machine.start.get(name, {})}, matrix_from=port)
-    rng = np.random.default_rng(0)
-    for _ in range(2):
-        other = {
-            path: float(rng.normal()) for path, _ in vv.entries(machine.matrix) if path[0] != name
-        }
-        before = vv.add(
-            alone.first_outputs, {name: vv.grow({(*port[1:], *p): w for p, w in other.items()})}
-        )
-        if not _stays(alone, before, name):
+    links = [link for link in machine.links if link.to == name]
+    if neuron.type is superfluid:
+        mixture = dict(vv.entries(vv.get(machine.start, name, FUNCTION)))
+        if len(mixture) != 1 or 1 not in mixture.values():
             return False
-    return True
+        kind = find(next(iter(mixture))[0])
+        held = [link for link in links if link.input == FUNCTION]
+        rest = [link for link in links if link.input != FUNCTION]
+        return _brings_back(held, (name, FUNCTION), FUNCTION) and _keeps(kind, rest, port)
+    return _keeps(neuron.type, links, port)
 
 
-def _stays(machine: Machine, before: Any, name: str) -> bool:
-    after = tick(machine, before).outputs
-    return vv.canonical(after.get(name, {})) == vv.canonical(before.get(name, {}))
+def _keeps(kind: NeuronType, links: list[Link], port: Any) -> bool:
+    inputs = [i for i, o in kind.keeps.items() if (port[0], o) == port]
+    return any(_brings_back(links, port, i) for i in inputs)
+
+
+def _brings_back(links: list[Link], source: vv.Path, port: str) -> bool:
+    """Whether these are one fixed link of weight 1 from a source to a port."""
+    return len(links) == 1 and links[0] == Link(links[0].to, port, source, 1, trainable=False)

@@ -38,6 +38,10 @@ def encode(plan: "Plan", inputs: Mapping[str, Any] | None, ticks: int | None) ->
             "nothing says how long to run", "inputs", "give ticks=, or inputs of some length"
         )
     count = max(lengths) if ticks is None else ticks
+    if not isinstance(count, int) or count < 0:
+        raise InputError(
+            f"ticks is {count!r}, expected a number of ticks", "run", "write ticks=100"
+        )
     return Fed({k: _stack(plan, k, found, count) for k in plan.message_spaces}), count
 
 

@@ -143,7 +143,8 @@ def _merge(kinds: list[Kind], outputs_for: Callable[[Kind, vv.Space], vv.Space])
 
 def _alike(kind: Kind, other: Kind) -> bool:
     """Whether two kinds may share spaces: no clash, and the same functions to compute."""
-    if kind.inputs.clash(other.inputs) or kind.outputs.clash(other.outputs):
+    sides = (kind.inputs, other.inputs), (kind.outputs, other.outputs)
+    if any(a.clash(b) is not None for a, b in sides):
         return False
     return kind.inputs.sub((FUNCTION,)) == other.inputs.sub((FUNCTION,))
 
@@ -177,7 +178,7 @@ def _blocks(
             a in spaces
             and b in spaces
             and root(a) != root(b)
-            and not spaces[root(a)].clash(spaces[root(b)])
+            and spaces[root(a)].clash(spaces[root(b)]) is None
         ):
             joined = spaces[root(a)] | spaces[root(b)]
             parent[root(a)] = root(b)

@@ -1,5 +1,6 @@
 """From a machine to arrays and back: `lower` and `lift`."""
 
+from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any
 
@@ -8,9 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from snakebird import vvalues as vv
+from snakebird.errors import InputError
 from snakebird.lowering._lowered import Lowered
 from snakebird.lowering._parameters import restored, split
 from snakebird.lowering._plan import Plan
+from snakebird.lowering._resume import Room
 from snakebird.machines import Machine
 
 
@@ -43,6 +46,7 @@ def lower(
     [1.0, 2.0, 3.0]
     """
     dtype = jnp.dtype(jnp.result_type(float) if dtype is None else dtype)
+    _check_options(grow, checkpoint, dtype)
     plan = Plan(machine, dtype, record, grow, dense, checkpoint)
     weights = jnp.asarray([float(link.weight) for link in machine.links] or np.zeros(0), dtype)
     start = jnp.asarray(vv.flatten(machine.start, plan.start_space).data, dtype)
@@ -56,16 +60,38 @@ def lower(
     return Lowered(weights, start, numbers, plan)
 
 
+def _check_options(grow: Any, checkpoint: Any, dtype: Any) -> None:
+    """Raise `InputError` for options of the wrong kind."""
+    ticks = isinstance(grow, int) and not isinstance(grow, bool) and grow >= 0
+    if not (grow is None or ticks or isinstance(grow, (Mapping, Room))):
+        raise InputError(
+            f"grow is {grow!r}, expected a number of ticks or a mapping from outputs to spaces",
+            "lower",
+            'write grow=100, or grow={"neuron.output": space}',
+        )
+    if not isinstance(checkpoint, int) or checkpoint < 0:
+        raise InputError(
+            f"checkpoint is {checkpoint!r}, expected True, False or a number of ticks",
+            "lower",
+            "write checkpoint=True",
+        )
+    if not jnp.issubdtype(dtype, jnp.floating):
+        raise InputError(f"dtype is {dtype}, expected a float", "lower", "write dtype=jnp.float32")
+
+
 def lift(low: Lowered) -> Machine:
     """The machine of a lowered one, trained numbers included: the exact inverse of `lower`.
 
     A number that training left alone keeps its original form (an int stays an int); others are
-    the shortest decimals that lower to the same.
+    the shortest decimals that lower to the same. The fixed links by which a Self that nothing
+    changes keeps its matrix belong to the structure: they stay as they were.
     """
     plan, machine = low.plan, low.plan.template
     links = [
-        link if np.asarray(float(link.weight), plan.dtype) == new else link.scaled(_shortest(new))
-        for link, new in zip(machine.links, np.asarray(low.weights), strict=True)
+        link
+        if k in plan.structural or np.asarray(float(link.weight), plan.dtype) == new
+        else link.scaled(_shortest(new))
+        for k, (link, new) in enumerate(zip(machine.links, np.asarray(low.weights), strict=True))
     ]
     neurons = dict(machine.neurons)
     for kind, numbers in zip(plan.kinds, low.numbers, strict=True):

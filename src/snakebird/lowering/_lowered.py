@@ -51,6 +51,7 @@ class Lowered(eqx.Module):
         for nothing, or a text. `state` goes on from `trace.state` of another run.
         """
         fed, count = encode(self.plan, inputs, ticks)
+        key = jax.random.key(key) if isinstance(key, int) else key
         return _run(self, fed, count, key, self.first_state if state is None else state)
 
     def tick(

@@ -8,18 +8,22 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from snakebird import vvalues as vv
-from snakebird.errors import MachineError
+from snakebird.errors import MachineError, RoomError, UnknownNameError, suggest
 from snakebird.lowering._execute import State
 from snakebird.lowering._lower import lower
 from snakebird.lowering._lowered import Lowered
 from snakebird.lowering._plan import Plan
+from snakebird.lowering._trace import Trace
 from snakebird.machines import Machine, as_path
 from snakebird.neurons import Neuron, NeuronType, call_neuron
 
 STATE = "state"
 """The port through which an inner machine keeps its outputs from tick to tick."""
+
+_WHERE = "machine_neuron"
 
 
 def as_neuron(given: Machine | Callable[..., Any], **options: Any) -> Neuron:
@@ -52,33 +56,97 @@ def machine_neuron(
     `state` with weight 1, which a builder does by itself. The numbers of the machine are the
     neuron's parameters, trainable unless `train=False`.
 
-    Raises `MachineError` if it has no outputs to give.
+    `grow` reserves room for inner streams that grow for ever, counted in inner ticks, since the
+    first outer tick. Once one outgrows it, the run stops with a `RoomError`; a compiled one stops
+    with an `equinox.EquinoxRuntimeError` that says the same, whether or not its trace is checked.
+
+    Raises `MachineError` if it has no outputs to give or two ports are one, `UnknownNameError` for
+    a source or output that is not there.
     """
-    sources = {n: n for n, neuron in machine.neurons.items() if neuron.type.external}
-    inputs = dict(sources if inputs is None else inputs)
+    if isinstance(ticks, bool) or not isinstance(ticks, int) or ticks < 1:
+        raise MachineError(f"ticks={ticks!r}, expected a whole number", _WHERE, "give 1 or more")
+    sources = [n for n, neuron in machine.neurons.items() if neuron.type.external]
+    inputs = dict(zip(sources, sources, strict=True) if inputs is None else inputs)
+    _check_inputs(inputs, sources)
     low = lower(machine, record="all", grow=grow)
-    ports = (
-        _default_outputs(low.plan)
-        if outputs is None
-        else {p: as_path(o, machine.neurons) for p, o in outputs.items()}
-    )
-    if not ports:
-        raise MachineError(
-            "this machine has no `output` neuron",
-            f"{machine!r}",
-            "say outputs={port: 'neuron.port'}",
-        )
+    if outputs is None:
+        ports = _default_outputs(low.plan)
+    else:
+        ports = {p: as_path(o, machine.neurons) for p, o in outputs.items()}
+    _check_outputs(low.plan, ports)
     kind = _type(tuple(inputs.items()), tuple(ports.items()), ticks, _draws(machine))
     return Neuron(kind, {"machine": low}, frozenset({"machine"}) if train else frozenset())
 
 
+def _check_inputs(inputs: Mapping[str, str], sources: list[str]) -> None:
+    _check_state("input", inputs)
+    for port, source in inputs.items():
+        if source not in sources:
+            what = f"no source is named {source!r}"
+            raise UnknownNameError(what, f"{_WHERE}, input {port!r}", suggest(source, sources))
+    twice = [source for source in sources if list(inputs.values()).count(source) > 1]
+    if twice:
+        what = f"two inputs lead to the source {twice[0]!r}"
+        raise MachineError(what, _WHERE, "give it one, and link both streams to that")
+
+
+def _check_outputs(plan: Plan, ports: Mapping[str, vv.Path]) -> None:
+    if not ports:
+        raise MachineError(
+            "this machine has no `output` neuron",
+            f"{plan.template!r}",
+            "say outputs={port: 'neuron.port'}",
+        )
+    _check_state("output", ports)
+    for port, path in ports.items():
+        where, known = f"{_WHERE}, output {port!r}", plan.template.neurons
+        if path[0] not in known:
+            raise UnknownNameError(
+                f"no neuron is named {path[0]!r}", where, suggest(path[0], known)
+            )
+        space, declared = plan.spaces.outputs[path[0]], known[path[0]].type.outputs or ()
+        if len(path) > 1 and path[1:] not in [(name,) for name in declared]:
+            _check_path(space, path, declared, where)
+
+
+def _check_path(space: vv.Space, path: vv.Path, declared: tuple[str, ...], where: str) -> None:
+    """Raise `UnknownNameError` where a neuron's outputs never hold anything at or below a path."""
+    for depth in range(1, len(path)):
+        keys = {*space.sub(path[1:depth]).keys, *(declared if depth == 1 else ())}
+        if path[depth] == vv.NUMBER and depth > 1:
+            return
+        if path[depth] not in keys:
+            what = f"{vv.show_path(path[:depth])!r} has no output {path[depth]!r}"
+            raise UnknownNameError(what, where, suggest(path[depth], keys))
+
+
+def _check_state(side: str, ports: Mapping[str, Any]) -> None:
+    if STATE in ports:
+        whole = ports[STATE]
+        text = whole if isinstance(whole, str) else vv.show_path(whole)
+        raise MachineError(
+            f"the {side} {STATE!r} is where the neuron keeps what the machine remembers",
+            _WHERE,
+            f"rename it: {side}s={{'other': {text!r}, ...}}",
+        )
+
+
 def _default_outputs(plan: Plan) -> dict[str, vv.Path]:
-    found = [
-        kind for kind in plan.kinds if plan.template.neurons[kind.names[0]].type.name == "output"
-    ]
-    return {
-        port: (name, port) for kind in found for name in kind.names for port in kind.ports("out")
-    }
+    """The ports of the `output` neurons; raises `MachineError` where two have one name."""
+    found: dict[str, vv.Path] = {}
+    for kind in plan.kinds:
+        for name in (
+            kind.names if plan.template.neurons[kind.names[0]].type.name == "output" else ()
+        ):
+            for port in kind.ports("out"):
+                if port in found:
+                    raise MachineError(
+                        f"{found[port][0]!r} and {name!r} both have an output {port!r}",
+                        _WHERE,
+                        "say outputs={port: 'neuron.port'}",
+                    )
+                found[port] = (name, port)
+    return found
 
 
 def _draws(machine: Machine) -> bool:
@@ -103,7 +171,7 @@ def _type(inputs: Any, outputs: Any, ticks: int, draws: bool) -> NeuronType:
         trace = machine(fed, ticks, key=key, state=State(before, first.tick))
         found = {port: _last(trace[path]) for port, path in outputs}
         change = _pack(plan, trace.state.blocks) - _pack(plan, first.blocks)
-        return found | {STATE: vv.Flat(space, change)}
+        return _roomy(trace, found | {STATE: vv.Flat(space, change)})
 
     return NeuronType(
         "machine",
@@ -114,6 +182,28 @@ def _type(inputs: Any, outputs: Any, ticks: int, draws: bool) -> NeuronType:
         loops={STATE: STATE},
         feeds=frozenset({"key"}) if draws else frozenset(),
     )
+
+
+def _roomy(trace: Trace, outputs: Any) -> Any:
+    """The outputs themselves; raises where a neuron outgrew its room, also in compiled code."""
+    names = [name for k in trace.overflow for name in trace.plan.kinds[k].names]
+    if not names:
+        return outputs
+    over = jnp.concatenate([jnp.any(flags, axis=0) for flags in trace.overflow.values()])
+    errors = [
+        RoomError(
+            f"neuron {name!r} of a nested machine outgrew its room",
+            f"the outputs of {name!r} in {trace.plan.template!r}",
+            "reserve more with machine_neuron(..., grow=...)",
+        )
+        for name in names
+    ]
+    if isinstance(over, Tracer):
+        texts = [str(error) for error in errors]
+        return eqx.branched_error_if(outputs, jnp.any(over), jnp.argmax(over), texts)
+    if jnp.any(over):
+        raise errors[int(jnp.argmax(over))]
+    return outputs
 
 
 def _last(stream: Any) -> vv.VValue:

@@ -3,6 +3,7 @@
 Plans compare by structure, so machines that differ in numbers only share one compiled program.
 """
 
+import warnings
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -10,11 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from snakebird import vvalues as vv
-from snakebird.errors import UnknownNameError, suggest
 from snakebird.lowering._constant import carries_constant_matrix
 from snakebird.lowering._layout import Block, Kind, Layout, arrange
 from snakebird.lowering._moves import StageMoves, plan_moves
 from snakebird.lowering._parameters import Split, split
+from snakebird.lowering._ports import check_port
 from snakebird.lowering._spaces import Spaces, as_space, infer
 from snakebird.lowering._stages import Stages, closure, cut, one_stage
 from snakebird.machines import Machine, as_path
@@ -55,6 +56,7 @@ class Plan:
         self.template, self.splits, self.dtype, self.key = machine, splits, dtype, key
         self.dense, self.checkpoint = dense, checkpoint
         if key in _known:
+            self._warn()
             return
         self.carried = machine.matrix_from is not None and not constant
         self.surely_linked = surely
@@ -66,12 +68,25 @@ class Plan:
         if len(_known) >= MAX_KNOWN:
             _known.pop(next(iter(_known)))
         _known[key] = self
+        self._warn()
+
+    def _warn(self) -> None:
+        for note in self.spaces.notes:
+            warnings.warn(note, stacklevel=4)
 
     def __hash__(self) -> int:
         return hash(self.key)
 
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Plan) and self.key == other.key)
+
+    @cached_property
+    def structural(self) -> frozenset[int]:
+        """The links by which a Self that nothing changes keeps its matrix, by number."""
+        carrier = self.template.matrix_from
+        if carrier is None or self.carried:
+            return frozenset()
+        return frozenset(k for k, link in enumerate(self.template.links) if link.to == carrier[0])
 
     @property
     def kinds(self) -> list[Kind]:
@@ -314,7 +329,7 @@ def record_paths(machine: Machine, record: Any) -> tuple[vv.Path, ...] | None:
     ports = [record] if one else list(record)
     paths = tuple(as_path(port, machine.neurons) for port in ports)
     for path in paths:
-        _check_port(machine, path)
+        check_port(machine, path, "record")
     return paths
 
 
@@ -323,15 +338,3 @@ def _part(space: vv.Space, path: vv.Path) -> vv.Space:
     if path[-1:] == (vv.NUMBER,):
         return vv.Space({p: s for p, s in space.items if p == path[:-1]})
     return space.sub(path).under(path)
-
-
-def _check_port(machine: Machine, path: vv.Path) -> None:
-    if path[0] not in machine.neurons:
-        hint = suggest(path[0], machine.neurons)
-        raise UnknownNameError(f"no neuron is named {path[0]!r}", "record", hint)
-    kind = machine.neurons[path[0]].type
-    if len(path) > 1 and kind.outputs is not None and not kind.variadic:
-        ports = (*kind.outputs, *kind.inputs)
-        if path[1] not in ports:
-            what = f"{path[0]!r} has no port {path[1]!r}"
-            raise UnknownNameError(what, "record", suggest(path[1], ports))

@@ -119,7 +119,7 @@ class _Inference:
         self.inputs = dict.fromkeys(machine.neurons, vv.Space())
         self.clipped: set[str] = set()
         self.notes: list[str] = []
-        self.deep = MAX_DEPTH
+        self.deep = math.inf
         self.rows: dict[str, list[vv.Path]] = {name: [] for name in machine.neurons}
         self.readers: dict[str, set[str]] = {name: set() for name in machine.neurons}
         self.links: dict[vv.Path, None] = {}
@@ -204,6 +204,8 @@ class _Inference:
             where = f"neuron {name!r}" + (f", {error.where}" if error.where else "")
             hint = "say shape= where the type has it, or give start values of the shape that comes"
             raise SpaceError(error.what, where, hint) from None
+        except GrowthError as error:
+            raise GrowthError(error.what, f"neuron {name!r}", error.hint) from None
         if stop:
             self.clipped.add(name)
             return False

@@ -9,6 +9,7 @@ import numpy as np
 
 from snakebird import vvalues as vv
 from snakebird.errors import InputError, RoomError
+from snakebird.lowering._ports import check_port
 from snakebird.machines import Tick, as_path
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Trace(eqx.Module):
 
     def _stream(self, side: str, port: str | vv.Path) -> vv.Flat:
         path = as_path(port, self.plan.template.neurons)
+        check_port(self.plan.template, path, "trace", (side,))
         kind, row = self.plan.layout.place.get(path[0], (-1, 0))
         found = {
             p: self._flat(s, k, p, keep.rows.index(row))
