@@ -48,7 +48,8 @@ def test_a_stream_that_never_stops_growing():
     with pytest.raises(GrowthError) as caught:
         lower(grower())
     depth = re.search(r"depth (\d+)", str(caught.value))
-    assert depth and int(depth[1]) > 48
+    assert depth
+    assert int(depth[1]) > 48
     assert str(caught.value) == (
         f"the outputs of neuron 'list' never stop growing: after some ticks they reach {depth[0]}\n"
         "  at path list.result.k.z.z...\n"

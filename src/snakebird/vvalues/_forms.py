@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from snakebird.errors import SpaceError
+from snakebird.errors import GrowthError
 from snakebird.vvalues._flat import Flat, flatten_all
 from snakebird.vvalues._slots import rearrange, sum_at
 from snakebird.vvalues._space import Shape, Space
@@ -147,7 +147,7 @@ def _pairs(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, Space]:
     """Index maps `out[k] += left[i] * right[j]` of a form, and the result's space."""
     if form == "outer" and len(u) * len(v) > MAX_PATHS:
-        raise SpaceError(
+        raise GrowthError(
             f"an outer product of {len(u)} and {len(v)} paths is too large",
             hint=f"keep it below {MAX_PATHS} paths",
         )
