@@ -33,13 +33,15 @@ def alone(neuron: sb.Neuron) -> sb.Machine:
 
 
 def test_inner_ticks_and_memory_in_both_engines():
+    neuron = sb.machine_neuron(counter(), ticks=3)
+
     @sb.machine(fixed=True)
     def outer():
         push = sb.constant(value=2.0)
-        n = sb.machine_neuron(counter(), ticks=3)(u=push)
+        n = neuron(u=push)
         sb.output(total=n.total)
 
-    slow = [float(x) for x in sb.run(outer, 4)["n.total"]]
+    slow = [float(sb.vvalues.number(x)) for x in sb.run(outer, 4)["n.total"]]
     fast = sb.lower(outer, record="n.total")(ticks=4).number("n.total")
     # The inner machine's output comes two inner ticks after its source.
     assert slow == [0.0, 2.0, 8.0, 14.0]
@@ -73,7 +75,7 @@ def test_two_inputs_for_one_source():
     [
         ("n.result", "no neuron is named 'n'", "known here: 'm', 'out', 'u'"),
         ("m.resul", "'m' has no output 'resul'", "did you mean 'result'?"),
-        ("m.delta", "'m' has no output 'delta'", "known here: 'result'"),
+        ("m.delta", "'m' has no output 'delta'", "did you mean 'result'?"),
         ("out.totl", "'out' has no output 'totl'", "did you mean 'total'?"),
         ("m.result.deep", "'m.result' has no output 'deep'", "none is known here"),
     ],

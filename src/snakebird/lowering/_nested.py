@@ -72,10 +72,18 @@ def machine_neuron(
     if outputs is None:
         ports = _default_outputs(low.plan)
     else:
-        ports = {p: as_path(o, machine.neurons) for p, o in outputs.items()}
+        ports = {port: _path(port, path, machine) for port, path in outputs.items()}
     _check_outputs(low.plan, ports)
     kind = _type(tuple(inputs.items()), tuple(ports.items()), ticks, _draws(machine))
     return Neuron(kind, {"machine": low}, frozenset({"machine"}) if train else frozenset())
+
+
+def _path(port: str, given: Any, machine: Machine) -> vv.Path:
+    try:
+        return as_path(given, machine.neurons)
+    except UnknownNameError as error:
+        where = f"{_WHERE}, output {port!r}"
+        raise UnknownNameError(error.what, where, error.hint) from None
 
 
 def _check_inputs(inputs: Mapping[str, str], sources: list[str]) -> None:
