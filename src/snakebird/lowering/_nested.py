@@ -56,7 +56,7 @@ def machine_neuron(
     `state` with weight 1, which a builder does by itself. The numbers of the machine are the
     neuron's parameters, trainable unless `train=False`.
 
-    `grow` reserves room for inner streams that grow for ever, counted in inner ticks, since the
+    `grow` reserves room for inner streams that grow for ever, in inner ticks from the
     first outer tick. Once one outgrows it, the run stops with a `RoomError`; a compiled one stops
     with an `equinox.EquinoxRuntimeError` that says the same, whether or not its trace is checked.
 
