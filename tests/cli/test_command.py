@@ -30,16 +30,18 @@ def start(folder: Path, *args: str) -> subprocess.Popen[str]:
     )
 
 
-def test_help_is_quick(tmp_path):
-    took = []
-    for _ in range(3):
-        began = time.perf_counter()
-        done = start(tmp_path, "--help")
-        out, err = done.communicate()
-        took.append(time.perf_counter() - began)
-        assert (done.returncode, err) == (0, "")
-        assert "doctor" in out
-    assert min(took) < 1
+def test_help_leaves_the_heavy_libraries_alone(tmp_path):
+    code = (
+        "import sys; from snakebird.cli import main; sys.argv = ['snakebird', '--help']\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'jax', 'numpy', 'equinox', 'matplotlib'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert "doctor" in done.stdout
+    assert done.stderr.strip() == "[]"
 
 
 def test_without_arguments_it_helps(command):
