@@ -35,7 +35,8 @@ def test_help_leaves_the_heavy_libraries_alone(tmp_path):
         "import sys; from snakebird.cli import main; sys.argv = ['snakebird', '--help']\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "print(sorted({'jax', 'numpy', 'equinox', 'matplotlib'} & set(sys.modules)), file=sys.stderr)"
+        "heavy = {'jax', 'numpy', 'equinox', 'matplotlib'} & set(sys.modules)\n"
+        "print(sorted(heavy), file=sys.stderr)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path
