@@ -11,6 +11,7 @@ from hypothesis import given, strategies as st
 import snakebird as sb
 from snakebird.errors import FileFormatError, MachineError, SnakebirdError
 from snakebird.machines import Machine, from_json, to_json
+from snakebird.neurons import Neuron
 from snakebird.testing import machines
 
 CLOCK = """{
@@ -71,14 +72,24 @@ def test_a_machine_that_cannot_be_saved_leaves_the_file_alone(tmp_path):
     assert path.read_text() == CLOCK
 
 
+def test_a_machine_needs_a_folder_to_be_saved_in(tmp_path):
+    path = tmp_path / "none" / "m.json"
+    with pytest.raises(FileFormatError) as error:
+        sb.save(from_json(CLOCK), path)
+    assert str(error.value) == (
+        f"there is no folder {str(path.parent)!r}\n  at {path}\n"
+        "  hint: make the folder first, or save to another"
+    )
+
+
 def test_an_object_as_a_parameter_cannot_be_saved():
-    machine = Machine({"n": sb.constant.with_parameters(value={"a": object()})})
+    machine = Machine({"n": Neuron(sb.constant, {"value": {"a": object()}})})
     with pytest.raises(MachineError, match=r"the parameter 'value' of the neuron 'n' is a Python"):
         to_json(machine)
 
 
 def test_what_is_not_finite_cannot_be_saved():
-    machine = Machine({"n": sb.clip.with_parameters(high=float("inf"))})
+    machine = Machine({"n": Neuron(sb.clip, {"low": -1.0, "high": float("inf")})})
     with pytest.raises(MachineError, match="'high' of the neuron 'n' is not finite"):
         to_json(machine)
 

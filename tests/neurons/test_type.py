@@ -3,10 +3,11 @@
 from fractions import Fraction
 
 import jax
+import jax.numpy as jnp
 import pytest
 
 from snakebird import neurons as n, vvalues as vv
-from snakebird.errors import InputError, MachineError, UnknownNameError
+from snakebird.errors import FileFormatError, InputError, MachineError, UnknownNameError
 
 
 @n.neuron(register=False)
@@ -131,3 +132,56 @@ def test_signatures_refused(function, message):
 
 def test_feeds_nobody_asked_for_are_ignored():
     assert n.relu().apply({"x": 1, "y": 2}, key=None, message=3, present=True) == {"result": 1}
+
+
+@pytest.mark.parametrize(
+    ("outputs", "result", "what", "hint"),
+    [
+        (("result",), "x", "'x'", "return the value of 'result': a number, an array or a tree"),
+        (("result",), None, "None", "return the value of 'result': a number, an array or a tree"),
+        (("a", "b"), 3, "3", "return a dict with the outputs a, b"),
+        (("up", "down"), {"upp": 3}, "the undeclared output 'upp'", "did you mean 'up'?"),
+        (None, 3, "3", "return a dict of outputs by name"),
+    ],
+)
+def test_results_that_would_be_lost_are_refused(outputs, result, what, hint):
+    @n.neuron(outputs=outputs, register=False)
+    def odd(x):
+        return result
+
+    with pytest.raises(MachineError) as caught:
+        odd.with_parameters().apply({"x": 1})
+    text = f"odd returned {what}\n  at neuron type odd\n  hint: {hint}"
+    assert str(caught.value) == text + (" of numbers" if hint.endswith("tree") else "")
+
+
+@pytest.mark.parametrize(
+    ("loops", "what", "hint"),
+    [
+        ({"lin": "out"}, "no input is named 'lin'", "did you mean 'line'?"),
+        ({"line": "oot"}, "no output is named 'oot'", "did you mean 'out'?"),
+    ],
+)
+def test_loops_name_ports(loops, what, hint):
+    with pytest.raises(MachineError) as caught:
+        n.neuron(outputs="out", loops=loops, name="odd", register=False)(lambda line: line)
+    assert str(caught.value) == f"{what}\n  at loops of neuron type odd\n  hint: {hint}"
+
+
+def test_a_token_source_counts_by_a_number():
+    with pytest.raises(MachineError) as caught:
+        n.token_source(jnp.ones(2), text="ab")
+    assert str(caught.value) == (
+        "timer has the shape [2], expected a number\n"
+        "  at neuron type token_source\n  hint: link a timer to it"
+    )
+
+
+def test_a_csv_file_that_is_missing(tmp_path):
+    path = tmp_path / "none.csv"
+    with pytest.raises(FileFormatError) as caught:
+        n.csv_source(path)
+    assert str(caught.value) == (
+        f"cannot read this: No such file or directory\n  at {path}\n"
+        "  hint: give a CSV file with a header"
+    )

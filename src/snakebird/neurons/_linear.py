@@ -1,9 +1,10 @@
 """Neurons that are linear in their inputs, and memory made of them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from snakebird import vvalues as vv
-from snakebird.errors import MachineError
+from snakebird.neurons._parameters import refused
 from snakebird.neurons._type import neuron
 
 
@@ -43,11 +44,14 @@ def leaky_accumulator(accum: vv.VValue, delta: vv.VValue, *, rate: Any = 0.9) ->
     return vv.lin_comb([rate, 1], [accum, delta])
 
 
-@neuron(outputs=("result", "line"), loops={"line": "line"})
+def _some_ticks(given: Mapping[str, Any]) -> None:
+    if given["ticks"] < 0:
+        raise refused("delay", "ticks", given["ticks"], "0 or more", "write ticks=1, for example")
+
+
+@neuron(outputs=("result", "line"), loops={"line": "line"}, check=_some_ticks)
 def delay(line: vv.VValue, x: vv.VValue, *, ticks: int = 1) -> vv.VValue:
     """Gives its input `ticks` ticks later; the values on their way stand in the stream `line`."""
-    if ticks < 0:
-        raise MachineError(f"ticks={ticks}", "neuron type delay", "give 0 or more")
     steps = [str(k) for k in range(ticks)]
     first, *waiting = [*(vv.get(line, step) for step in steps), x]
     return {"result": first, "line": dict(zip(steps, waiting, strict=True))}

@@ -5,7 +5,7 @@ the number or array at the root alone, since a tree has infinitely many zeros; f
 its `shape`, so that a missing one counts as zeros of that shape.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -61,19 +61,23 @@ def clip(x: vv.VValue, *, low: Any = -1.0, high: Any = 1.0) -> vv.VValue:
     return vv.map_numbers(bounded, x)
 
 
-@neuron
-def step(x: vv.VValue, *, surrogate: str = "sigmoid", width: Any = 1.0) -> vv.VValue:
-    """1 for every number above zero, else 0; its true slope is 0, so one is chosen for training.
-
-    `surrogate`: "none" (0), "straight" (1), "triangle" (1 at zero, falling to 0 at `width`) or
-    "sigmoid" (the bell of a sigmoid's slope, 1 at zero, 0.07 at `width`).
-    """
+def _known_surrogate(given: Mapping[str, Any]) -> None:
+    surrogate = given["surrogate"]
     if surrogate not in SURROGATES:
         raise UnknownNameError(
             f"no surrogate is named {surrogate!r}",
             "neuron type step",
             suggest(surrogate, SURROGATES),
         )
+
+
+@neuron(check=_known_surrogate)
+def step(x: vv.VValue, *, surrogate: str = "sigmoid", width: Any = 1.0) -> vv.VValue:
+    """1 for every number above zero, else 0; its true slope is 0, so one is chosen for training.
+
+    `surrogate`: "none" (0), "straight" (1), "triangle" (1 at zero, falling to 0 at `width`) or
+    "sigmoid" (the bell of a sigmoid's slope, 1 at zero, 0.07 at `width`).
+    """
     exact = lambda n: 1 if n > 0 else 0
     return vv.map_numbers(num.on_number(exact, lambda n: _step(surrogate, n, width)), x)
 

@@ -1,6 +1,7 @@
 """Neurons that bring streams in: from outside, from a text, from an array; and lists."""
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from snakebird import vvalues as vv
 from snakebird.errors import FileFormatError, MachineError
+from snakebird.neurons._parameters import refused
 from snakebird.neurons._type import Neuron, neuron
 
 _NOTHING: dict[str, Any] = {}
@@ -52,7 +54,13 @@ def message_space(parameters: Any) -> vv.Space:
     return space | vv.Space([(token,) for token in parameters.get("tokens") or ()])
 
 
-@neuron(outputs=("char",))
+def _some_pace(given: Mapping[str, Any]) -> None:
+    if given["every"] < 1:
+        hint = "write every=1 for a character each tick"
+        raise refused("token_source", "every", given["every"], "1 or more", hint)
+
+
+@neuron(outputs=("char",), check=_some_pace)
 def token_source(timer: vv.VValue, *, text: str = "", every: int = 1) -> vv.VValue:
     """The characters of a text as `{char: 1}`, one every `every` ticks of its `timer` input.
 
@@ -60,6 +68,12 @@ def token_source(timer: vv.VValue, *, text: str = "", every: int = 1) -> vv.VVal
     again for ever.
     """
     now, last = vv.number(timer), len(text) - 1
+    if vv.shape_of(now):
+        raise MachineError(
+            f"timer has the shape {list(vv.shape_of(now))}, expected a number",
+            "neuron type token_source",
+            "link a timer to it",
+        )
     if not text:
         return vv.zero()
     if vv.is_exact(now):
@@ -71,7 +85,18 @@ def token_source(timer: vv.VValue, *, text: str = "", every: int = 1) -> vv.VVal
     return vv.Flat(vv.Space([(token,) for token in tokens]), hot.astype(now.dtype))
 
 
-@neuron
+def _some_rows(given: Mapping[str, Any]) -> None:
+    shape = np.shape(given["values"]) if not isinstance(given["values"], Mapping) else ()
+    if not shape or not shape[0]:
+        found = "no rows" if shape else "no axis of time"
+        raise MachineError(
+            f"values has {found}, expected one row for each tick",
+            "neuron type array_source",
+            "give an array [time, columns] with at least one row",
+        )
+
+
+@neuron(check=_some_rows)
 def array_source(
     timer: vv.VValue, *, values: Any = _ONE_ZERO, keys: tuple[str, ...] = ()
 ) -> vv.VValue:
@@ -98,8 +123,12 @@ def csv_source(path: str | Path) -> Neuron:
 
     Raises `FileFormatError` with the line of a row that is too short, too long or no numbers.
     """
-    with open(path, newline="", encoding="utf-8") as file:
-        header, *rows = list(csv.reader(file)) or [[]]
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            header, *rows = list(csv.reader(file)) or [[]]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        what = f"cannot read this: {getattr(error, 'strerror', None) or error}"
+        raise FileFormatError(what, str(path), "give a CSV file with a header") from None
     if not rows or len(set(header)) != len(header):
         what = "a file without rows" if not rows else "a header that names a column twice"
         raise FileFormatError(what, f"{path}, line 1", "write a header, then one row for each tick")

@@ -17,6 +17,8 @@ import numpy as np
 
 from snakebird import vvalues as vv
 from snakebird.errors import InputError, MachineError, UnknownNameError, suggest
+from snakebird.neurons._parameters import checked
+from snakebird.neurons._results import check_result
 
 FEEDS = frozenset({"key", "message", "present"})
 """Keywords the engine itself fills in: a random key, what arrived from outside, whether it did."""
@@ -39,6 +41,10 @@ def trainable(value: Any) -> Trainable:
     return Trainable(value)
 
 
+Check = Callable[[Mapping[str, Any]], None]
+"""Raises for parameters that a type cannot take."""
+
+
 @dataclass(frozen=True, eq=False)
 class NeuronType:
     """An activation function with named inputs and outputs.
@@ -48,6 +54,7 @@ class NeuronType:
     * `defaults`: the parameters with their default values. Those whose default is a float, an
       array or a dict are *numbers*: they may change without recompilation, and be trained.
     * `loops`: memory, as input -> output pairs; a builder links each output back with weight 1.
+    * `check`: called with all parameters of a neuron when it is made, to raise for what is wrong.
 
     Called with values it computes; called with parameters only it gives a `Neuron`; inside a
     builder it makes a neuron and gives its streams.
@@ -61,6 +68,7 @@ class NeuronType:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     loops: Mapping[str, str] = field(default_factory=dict)
     feeds: frozenset[str] = frozenset()
+    check: Check | None = None
 
     def __repr__(self) -> str:
         return f"<neuron type {self.signature}>"
@@ -89,17 +97,41 @@ class NeuronType:
         return isinstance(self.defaults[name], _NUMERIC)
 
     def with_parameters(self, **parameters: Any) -> "Neuron":
-        """A neuron of this type; raises `UnknownNameError` for a parameter it does not have."""
-        for name in parameters:
-            if name not in self.defaults:
-                raise UnknownNameError(
-                    f"{self.name} has no parameter {name!r}",
-                    f"neuron type {self.name}",
-                    suggest(name, [*self.defaults, *self.inputs]),
-                )
-        plain = {k: v.value if isinstance(v, Trainable) else v for k, v in parameters.items()}
-        free = frozenset(k for k, v in parameters.items() if isinstance(v, Trainable))
-        return Neuron(self, {**self.defaults, **plain}, free)
+        """A neuron of this type.
+
+        Raises `UnknownNameError` for a parameter it does not have, `MachineError` for a value
+        that a parameter cannot take.
+        """
+        return self._made(self.defaults, frozenset(), parameters)
+
+    def _made(
+        self, before: Mapping[str, Any], free: frozenset[str], changes: Mapping[str, Any]
+    ) -> "Neuron":
+        """A neuron with the parameters `before`, some of them changed."""
+        changed = {name: self._parameter(name, value) for name, value in changes.items()}
+        new = frozenset(k for k, v in changes.items() if isinstance(v, Trainable))
+        made = Neuron(self, {**before, **changed}, free.difference(changes) | new)
+        if self.check is not None:
+            self.check(made.parameters)
+        return made
+
+    def _parameter(self, name: str, given: Any) -> Any:
+        """A parameter in the form its neuron takes it."""
+        if name not in self.defaults:
+            raise UnknownNameError(
+                f"{self.name} has no parameter {name!r}",
+                f"neuron type {self.name}",
+                suggest(name, [*self.defaults, *self.inputs]),
+            )
+        value = given.value if isinstance(given, Trainable) else given
+        default, numeric = self.defaults[name], self.numeric(name)
+        if isinstance(given, Trainable) and not numeric and default is not None:
+            raise MachineError(
+                f"{name}=trainable({value!r}), but {name} is no parameter that training can change",
+                f"neuron type {self.name}",
+                f"write {name}={value!r}",
+            )
+        return checked(self.name, name, default, value, numeric)
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         builder = _building.get()
@@ -172,10 +204,7 @@ class Neuron:
         >>> find("leaky_accumulator")(rate=0.5).replace(rate=trainable(0.9))
         leaky_accumulator(rate=trainable(0.9))
         """
-        changed = self.type.with_parameters(**parameters)
-        new = {name: changed.parameters[name] for name in parameters}
-        free = self.trainable.difference(parameters) | changed.trainable
-        return Neuron(self.type, {**self.parameters, **new}, free)
+        return self.type._made(self.parameters, self.trainable, parameters)
 
     def apply(self, inputs: vv.VValue, **feeds: Any) -> vv.VValue:
         """All outputs for a tree of inputs, on either carrier.
@@ -189,6 +218,7 @@ class Neuron:
         rest = {k: vv.get(inputs, k) for k in others}
         fed = {k: v for k, v in feeds.items() if k in kind.feeds}
         result = kind.function(*args, **rest, **self.parameters, **fed)
+        check_result(kind.name, kind.outputs, result)
         return {kind.outputs[0]: result} if _single(kind.outputs) else result
 
 
@@ -222,6 +252,7 @@ def neuron(
     loops: Mapping[str, str] | None = None,
     name: str | None = None,
     register: bool = True,
+    check: Check | None = None,
 ) -> Callable[[Callable[..., Any]], NeuronType]: ...
 def neuron(
     function: Callable[..., Any] | None = None,
@@ -231,14 +262,16 @@ def neuron(
     loops: Mapping[str, str] | None = None,
     name: str | None = None,
     register: bool = True,
+    check: Check | None = None,
 ) -> Any:
     """Make a neuron type of a function; its signature says the rest.
 
     Positional parameters are input ports, `**inputs` takes any others, keyword-only parameters
     are the neuron's own parameters, except `key`, `message` and `present`, which the engine
     fills in. With one output the function returns its value; with several, a dict by name;
-    with `outputs=None`, a dict of whatever it likes. Raises `MachineError` for a signature that
-    cannot be read so, and for a name of the catalogue.
+    with `outputs=None`, a dict of whatever it likes. `check` is called with all parameters
+    whenever a neuron is made. Raises `MachineError` for a signature that cannot be read so, and
+    for a name of the catalogue.
 
     >>> @neuron(register=False)
     ... def double(x, *, by=2.0):
@@ -249,7 +282,7 @@ def neuron(
     ports = (outputs,) if isinstance(outputs, str) else None if outputs is None else tuple(outputs)
 
     def make(given: Callable[..., Any]) -> NeuronType:
-        made = _read(given, name or given.__name__, ports, dict(loops or {}))
+        made = _read(given, name or given.__name__, ports, dict(loops or {}), check)
         if register:
             _register(made)
         return made
@@ -258,7 +291,11 @@ def neuron(
 
 
 def _read(
-    function: Callable[..., Any], name: str, outputs: tuple[str, ...] | None, loops: dict[str, str]
+    function: Callable[..., Any],
+    name: str,
+    outputs: tuple[str, ...] | None,
+    loops: dict[str, str],
+    check: Check | None,
 ) -> NeuronType:
     """The neuron type that a function's signature describes."""
     parameters = inspect.signature(function).parameters.values()
@@ -274,9 +311,22 @@ def _read(
         defaults={p.name: p.default for p in named if p.name not in FEEDS},
         loops=loops,
         feeds=frozenset(p.name for p in named) & FEEDS,
+        check=check,
     )
+    _check_loops(made)
     object.__setattr__(made, "__doc__", function.__doc__)
     return made
+
+
+def _check_loops(made: NeuronType) -> None:
+    for port, out in made.loops.items():
+        if port not in made.inputs and not made.variadic:
+            what, name, near = f"no input is named {port!r}", port, made.inputs
+        elif made.outputs is not None and out not in made.outputs:
+            what, name, near = f"no output is named {out!r}", out, made.outputs
+        else:
+            continue
+        raise MachineError(what, f"loops of neuron type {made.name}", suggest(name, near))
 
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)

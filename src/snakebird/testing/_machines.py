@@ -126,7 +126,7 @@ def _value(kind: NeuronType, name: str) -> st.SearchStrategy[Any]:
     if name in _OTHERS:
         return _OTHERS[name]
     if isinstance(kind.defaults[name], int):
-        return st.integers(0, 5)
+        return st.integers(1, 5)
     if name == "values":
         return _arrays
     return trees if name in ("value", "default") else numbers

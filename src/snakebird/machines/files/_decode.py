@@ -182,7 +182,10 @@ class _Reader:
             at = (*path, "trainable", k)
             self._known(self.text_at(key, at), kind, at)
             values[key] = Trainable(values.get(key, kind.defaults[key]))
-        return kind.with_parameters(**values)
+        try:
+            return kind.with_parameters(**values)
+        except SnakebirdError as error:
+            raise self.fail((*path, "parameters"), error.what, error.hint) from None
 
     def _known(self, key: str, kind: NeuronType, path: JsonPath) -> None:
         if key not in kind.defaults:

@@ -13,10 +13,14 @@ def save(machine: Machine, path: str | os.PathLike[str]) -> None:
     """Write a machine to one readable JSON file.
 
     The file is replaced in one step: whoever reads it finds the old machine or the new one.
-    Raises `MachineError` for a machine with Python objects, before anything is written.
+    Raises `MachineError` for a machine with Python objects, before anything is written, and
+    `FileFormatError` where there is no such folder.
     """
     text = to_json(machine)
     place = Path(path)
+    if not place.name or not place.parent.is_dir():
+        what = f"there is no folder {str(place.parent)!r}" if place.name else "this names no file"
+        raise FileFormatError(what, str(path), "make the folder first, or save to another")
     draft = place.with_name(f".{place.name}.{os.getpid()}.tmp")
     try:
         with draft.open("w", encoding="utf-8", newline="\n") as file:
