@@ -8,7 +8,7 @@ from snakebird.neurons._parameters import refused
 from snakebird.neurons._type import neuron
 
 
-@neuron
+@neuron(keeps={"x": "result"})
 def identity(x: vv.VValue) -> vv.VValue:
     """Passes its input on: a place in the network, and one tick of delay."""
     return x
@@ -20,7 +20,7 @@ def constant(*, value: Any = 1.0) -> vv.VValue:
     return value
 
 
-@neuron(loops={"accum": "result"})
+@neuron(loops={"accum": "result"}, keeps={"accum": "result", "delta": "result"})
 def accumulator(accum: vv.VValue, delta: vv.VValue) -> vv.VValue:
     """Memory with two inputs: `result = accum + delta`, its result linked back to `accum`.
 
@@ -29,7 +29,7 @@ def accumulator(accum: vv.VValue, delta: vv.VValue) -> vv.VValue:
     return vv.add(accum, delta)
 
 
-@neuron(loops={"x": "result"})
+@neuron(loops={"x": "result"}, keeps={"x": "result"})
 def memory(x: vv.VValue) -> vv.VValue:
     """Memory with one input: an identity linked back to itself.
 

@@ -54,6 +54,7 @@ class NeuronType:
     * `defaults`: the parameters with their default values. Those whose default is a float, an
       array or a dict are *numbers*: they may change without recompilation, and be trained.
     * `loops`: memory, as input -> output pairs; a builder links each output back with weight 1.
+    * `keeps`: input -> output pairs where the output is the input as long as all others are zero.
     * `check`: called with all parameters of a neuron when it is made, to raise for what is wrong.
 
     Called with values it computes; called with parameters only it gives a `Neuron`; inside a
@@ -67,6 +68,7 @@ class NeuronType:
     outputs: tuple[str, ...] | None = (RESULT,)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     loops: Mapping[str, str] = field(default_factory=dict)
+    keeps: Mapping[str, str] = field(default_factory=dict)
     feeds: frozenset[str] = frozenset()
     check: Check | None = None
 
@@ -250,6 +252,7 @@ def neuron(
     *,
     outputs: Iterable[str] | None = (RESULT,),
     loops: Mapping[str, str] | None = None,
+    keeps: Mapping[str, str] | None = None,
     name: str | None = None,
     register: bool = True,
     check: Check | None = None,
@@ -260,6 +263,7 @@ def neuron(
     *,
     outputs: Iterable[str] | None = (RESULT,),
     loops: Mapping[str, str] | None = None,
+    keeps: Mapping[str, str] | None = None,
     name: str | None = None,
     register: bool = True,
     check: Check | None = None,
@@ -283,6 +287,7 @@ def neuron(
 
     def make(given: Callable[..., Any]) -> NeuronType:
         made = _read(given, name or given.__name__, ports, dict(loops or {}), check)
+        object.__setattr__(made, "keeps", dict(keeps or {}))
         if register:
             _register(made)
         return made
