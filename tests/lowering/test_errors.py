@@ -314,10 +314,7 @@ def test_instant_links_come_after_the_others():
         {"wide": {"result": {"p": np.ones(3), "r": 4.0}}},
     )
     found = both(machine)
-    assert found == [
-        kind_warning("x.x <- image.result", [2, 2]),
-        kind_warning("x.x <- instant", [2, 2]),
-    ]
+    assert found == [kind_warning("x.x <- image.result", [2, 2])]
 
 
 def test_kinds_that_meet_in_a_matrix_that_is_edited():

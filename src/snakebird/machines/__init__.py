@@ -10,6 +10,7 @@ from snakebird.machines._engine import (
     Tick as Tick,
     down as down,
     is_input as is_input,
+    kind_clash as kind_clash,
     neuron_key as neuron_key,
     tick as tick,
 )
@@ -20,7 +21,7 @@ from snakebird.machines._order import (
     instant_levels as instant_levels,
     instant_order as instant_order,
 )
-from snakebird.machines._run import Run as Run, run as run
+from snakebird.machines._run import Run as Run, as_key as as_key, run as run
 from snakebird.machines.building._builder import (
     Builder as Builder,
     accumulate as accumulate,

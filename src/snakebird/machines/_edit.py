@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from snakebird import vvalues as vv
-from snakebird.errors import MachineError
-from snakebird.machines._link import Link, as_path
+from snakebird.errors import MachineError, UnknownNameError, suggest
+from snakebird.machines._link import Link, as_input, as_path
 from snakebird.machines._machine import Machine
 from snakebird.neurons import identity
 
@@ -24,11 +24,22 @@ def clone_update(matrix: Any, names: Mapping[str, str]) -> Any:
     >>> clone_update({"a": {"x": {"a": {"out": 1}, "b": {"out": 2}}}}, {"a": "c"})
     {'c': {'x': {'c': {'out': 1}, 'b': {'out': 2}}}}
     """
-    copied = {}
-    for path, weight in vv.entries(matrix):
-        if path[0] in names and len(path) > 2:
-            copied[(names[path[0]], path[1], names.get(path[2], path[2]), *path[3:])] = weight
-    return vv.grow(copied)
+    _check_copies(names)
+    found = [(path, weight) for path, weight in vv.entries(matrix) if len(path) > 2]
+    return vv.grow({_copied(p, names): weight for p, weight in found if p[0] in names})
+
+
+def _copied(path: vv.Path, names: Mapping[str, str]) -> vv.Path:
+    """The path of a link's copy: it ends at the copy, and comes from the copies where it can."""
+    return (names[path[0]], path[1], names.get(path[2], path[2]), *path[3:])
+
+
+def _check_copies(names: Mapping[str, str]) -> None:
+    twice = [new for new in names.values() if list(names.values()).count(new) > 1]
+    if twice:
+        raise MachineError(
+            f"two copies are named {twice[0]!r}", "clone", "give each copy a name of its own"
+        )
 
 
 def clone(
@@ -39,18 +50,15 @@ def clone(
     The copies receive what the originals receive and reach nobody: link their outputs on.
     `fade` scales the links that enter the copied part from outside.
     """
-    taken = [new for new in names.values() if new in machine.neurons]
-    if taken:
-        raise MachineError(
-            f"a neuron named {taken[0]!r} stands already", "clone", "give the copy another name"
-        )
+    _check_copies(names)
+    for old, new in names.items():
+        if old not in machine.neurons:
+            raise UnknownNameError(
+                f"no neuron is named {old!r}", "clone", suggest(old, machine.neurons)
+            )
+        _check_free(machine, new, "clone", "give the copy another name")
     links = [
-        replace(
-            link,
-            to=names[link.to],
-            source=(names.get(link.source[0], link.source[0]), *link.source[1:]),
-            weight=link.weight if link.source[0] in names or fade == 1 else fade * link.weight,
-        )
+        _copied_link(link, names, 1 if link.source[0] in names else fade)
         for link in machine.links
         if link.to in names
     ]
@@ -64,6 +72,17 @@ def clone(
         free_start=machine.free_start
         | {(names[p[0]], *p[1:]) for p in machine.free_start if p[0] in names},
     )
+
+
+def _copied_link(link: Link, names: Mapping[str, str], fade: float) -> Link:
+    to, port, *source = _copied(link.path, names)
+    weight = link.weight if fade == 1 else fade * link.weight
+    return replace(link, to=to, input=port, source=tuple(source), weight=weight)
+
+
+def _check_free(machine: Machine, name: str, where: str, hint: str) -> None:
+    if name in machine.neurons:
+        raise MachineError(f"a neuron named {name!r} stands already", where, hint)
 
 
 def insert(
@@ -81,7 +100,8 @@ def insert(
     side`. With `share=0` nothing changes (with `instant=False` only that it comes a tick later).
     Source: arXiv 1601.00713, section 4.4.
     """
-    to, port = as_path(before, machine.neurons)
+    _check_free(machine, name, "insert", "give the new neuron another name")
+    to, port = as_input(before, machine.neurons)
     moved = [
         replace(link, to=name, input="x") if (link.to, link.input) == (to, port) else link
         for link in machine.links

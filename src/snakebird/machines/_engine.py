@@ -21,9 +21,9 @@ from typing import Any, NamedTuple
 import jax
 
 from snakebird import vvalues as vv
-from snakebird.errors import InputError, SpaceError
+from snakebird.errors import InputError, MachineError, SnakebirdError, SpaceError
 from snakebird.machines._machine import Machine
-from snakebird.neurons import Neuron
+from snakebird.neurons import Neuron, NeuronType
 
 
 class Tick(NamedTuple):
@@ -80,13 +80,37 @@ def _fitting(part: Any, shapes: dict[vv.Path, Any], link: str) -> Any:
     return vv.select(part, lambda path: path not in clash)
 
 
-def _with_instant(own: Any, now: Any, at: vv.Path) -> Any:
+def _with_instant(machine: Machine, own: Any, now: Any, fresh: Any, at: vv.Path) -> Any:
     """An input with what instant links bring added, which comes after what the others bring."""
     try:
         return vv.add(own, now)
     except SpaceError:
         shapes = {path: vv.shape_of(leaf) for path, leaf in vv.entries(own)}
-        return vv.add(own, _fitting(now, shapes, f"{vv.show_path(at)} <- instant"))
+        for link in machine.links:
+            if link.instant and (link.to, link.input) == at:
+                name = f"{vv.show_path(at)} <- {vv.show_path(link.source)}"
+                part = _fitting(vv.get(fresh, *link.source), shapes, name)
+                own = vv.add(own, vv.scale(link.weight, part))
+        return own
+
+
+def kind_clash(name: str, kind: NeuronType, error: SpaceError) -> MachineError:
+    """The error of a neuron whose inputs are of kinds that do not fit together."""
+    ports = f", inputs {' and '.join(kind.inputs)}" if len(kind.inputs) > 1 else ""
+    below = f", {error.where}" if error.where else ""
+    hint = "say shape= where the type has it, or give start values of the shape that comes"
+    return MachineError(error.what, f"neuron {name!r} ({kind.name}{ports}){below}", hint)
+
+
+def _computed(neuron: Neuron, name: str, inputs: Any, fed: Mapping[str, Any]) -> Any:
+    """What a neuron gives; errors name it."""
+    try:
+        return vv.unflatten(neuron.apply(inputs, **fed))
+    except SpaceError as error:
+        raise kind_clash(name, neuron.type, error) from None
+    except SnakebirdError as error:
+        where = f"neuron {name!r}" + (f", {error.where}" if error.where else "")
+        raise type(error)(error.what, where, error.hint) from None
 
 
 def tick(machine: Machine, outputs: Any, *, messages: Any = None, key: Any = None) -> Tick:
@@ -100,10 +124,10 @@ def tick(machine: Machine, outputs: Any, *, messages: Any = None, key: Any = Non
         neuron = machine.neurons[name]
         for port, now in down(machine.instant_matrix, fresh, only=name).get(name, {}).items():
             own = inputs.setdefault(name, {})
-            own[port] = _with_instant(vv.get(own, port), now, (name, port))
+            own[port] = _with_instant(machine, vv.get(own, port), now, fresh, (name, port))
         if name in active or neuron.type.always_active:
             fed = _feeds(neuron, name, messages or {}, key)
-            fresh[name] = vv.unflatten(neuron.apply(inputs.get(name, {}), **fed))
+            fresh[name] = _computed(neuron, name, inputs.get(name, {}), fed)
     ordered = [name for name in machine.neurons if name in fresh]
     return Tick(
         {name: inputs[name] for name in ordered if name in inputs},

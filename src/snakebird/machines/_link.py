@@ -1,7 +1,7 @@
 """Links: the entries of the network matrix."""
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -58,28 +58,62 @@ def as_link(given: Any, neurons: Container[str]) -> Link:
     Ends are `"neuron.port"` or tuples of strings; tuples are needed where names hold dots.
     """
     if isinstance(given, Link):
-        return replace(given, source=tuple(given.source))
-    if isinstance(given, str):
-        match = _LINK.match(given)
-        if match is None:
-            raise MachineError(
-                f"cannot read the link {given!r}", hint='write "to.input <- 0.5 * from.output"'
-            )
-        given = (match["to"], match["source"], _weight(match["weight"]))
-    to, source, weight = (*given, 1) if len(given) == 2 else given
-    target, origin = as_path(to, neurons), as_path(source, neurons)
+        link = replace(given, source=as_path(given.source, neurons))
+    else:
+        to, source, weight = _parts(given)
+        link = Link(*as_input(to, neurons), as_path(source, neurons), weight)
+    _check_weight(link)
+    return link
+
+
+def _parts(given: Any) -> tuple[Any, Any, Any]:
+    """The two ends and the weight of a link that is written as a text or a tuple."""
+    match = _LINK.match(given) if isinstance(given, str) else None
+    if match is not None:
+        return match["to"], match["source"], _weight(given, match["weight"])
+    if isinstance(given, (tuple, list)) and len(given) in (2, 3):
+        return (*given, 1) if len(given) == 2 else tuple(given)  # type: ignore[return-value]
+    raise _unreadable(given)
+
+
+def _unreadable(given: Any) -> MachineError:
+    return MachineError(
+        f"cannot read the link {given!r}", hint='write "to.input <- 0.5 * from.output"'
+    )
+
+
+def as_input(end: str | vv.Path, neurons: Container[str]) -> tuple[str, str]:
+    """A neuron and one of its inputs."""
+    target = as_path(end, neurons)
     if len(target) != 2:
         raise MachineError(
             f"a link ends at {vv.show_path(target)}, expected a neuron and one of its inputs",
             hint='write "neuron.input"',
         )
-    return Link(target[0], target[1], origin, weight)
+    return target[0], target[1]
 
 
-def _weight(text: str | None) -> Any:
+def _check_weight(link: Link) -> None:
+    weight = link.weight
+    known = vv.is_leaf(weight) and not isinstance(weight, bool)
+    if not known or (not vv.is_exact(weight) and weight.dtype.kind in "bcOSUMm"):
+        ends = f"{vv.show_path((link.to, link.input))} <- {vv.show_path(link.source)}"
+        raise MachineError(
+            f"a weight is {weight!r}, expected a number",
+            f"link {ends}",
+            "weights are ints, floats or fractions",
+        )
+
+
+def _weight(link: str, text: str | None) -> Any:
     if text is None:
         return 1
-    exact = Fraction(text)
+    try:
+        exact = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise MachineError(
+            f"cannot read the weight {text!r}", f"link {link!r}", "write 2, -0.5, 1e-3 or 1/3"
+        ) from None
     return (
         exact.numerator
         if exact.denominator == 1 and "." not in text
@@ -92,7 +126,13 @@ def _weight(text: str | None) -> Any:
 def as_path(end: str | vv.Path, neurons: Container[str]) -> vv.Path:
     """The path of `"neuron.port"`, split where a known neuron's name ends."""
     if not isinstance(end, str):
-        return tuple(end)
+        path = tuple(end) if isinstance(end, Iterable) else (end,)
+        if all(isinstance(key, str) for key in path):
+            return path
+        raise MachineError(
+            f"found {end!r}, expected a neuron and one of its ports",
+            hint='write "neuron.port", or ("neuron", "port")',
+        )
     parts = end.split(".")
     splits = [k for k in range(1, len(parts) + 1) if ".".join(parts[:k]) in neurons]
     if len(splits) > 1:

@@ -9,9 +9,10 @@ import jax
 import numpy as np
 
 from snakebird import vvalues as vv
+from snakebird.errors import MachineError, UnknownNameError, suggest
 from snakebird.machines._link import Link, as_link, as_path, merge
 from snakebird.machines._order import instant_order
-from snakebird.machines._validate import validate
+from snakebird.machines._validate import check_input, validate
 from snakebird.neurons import Neuron, NeuronType, find
 
 
@@ -50,7 +51,8 @@ class Machine:
         free_start: Iterable[str | vv.Path] = (),
         name: str = "",
     ):
-        found = {key: _as_neuron(value) for key, value in neurons.items()}
+        _check_given(neurons, links, name)
+        found = {key: _as_neuron(key, value) for key, value in neurons.items()}
         fill = lambda key, value: object.__setattr__(self, key, value)
         fill("neurons", found)
         fill("links", merge([as_link(link, found) for link in links]))
@@ -124,17 +126,32 @@ class Machine:
 
     def unlink(self, *links: Any) -> "Machine":
         """The machine without these links, whatever their weights."""
+        known = {link.path: str(link.scaled(1)) for link in self.links}
         gone = {as_link(link, self.neurons).path for link in links}
+        for path in sorted(gone - known.keys()):
+            shown = f"{vv.show_path(path[:2])} <- {vv.show_path(path[2:])}"
+            raise UnknownNameError(
+                f"there is no link {shown}", "unlink", suggest(shown, known.values())
+            )
         return self.replace(links=[link for link in self.links if link.path not in gone])
 
     def with_weights(self, weights: Iterable[Any]) -> "Machine":
         """The machine with other weights, one for each of `links`, in their order."""
+        weights = list(weights)
+        if len(weights) != len(self.links):
+            raise MachineError(
+                f"there are {len(weights)} weights, expected {len(self.links)}",
+                "with_weights",
+                "give one for each link of machine.links, in their order",
+            )
         pairs = zip(self.links, weights, strict=True)
         return self.replace(links=[link.scaled(weight) for link, weight in pairs])
 
     def fixed(self, *ends: str) -> "Machine":
         """The machine with the links that end at these neurons or ports (or all) not trainable."""
         paths = [as_path(end, self.neurons) for end in ends] or [()]
+        for path in filter(None, paths):
+            check_input(self, path, "fixed")
         return self.replace(
             links=[
                 replace(link, trainable=False)
@@ -145,9 +162,31 @@ class Machine:
         )
 
 
-def _as_neuron(given: Neuron | NeuronType | str) -> Neuron:
+def _check_given(neurons: Any, links: Any, name: Any) -> None:
+    """Refuse what is no machine at first sight."""
+    wrong = {
+        "neurons": (neurons, isinstance(neurons, Mapping), 'a dict {"name": neuron}'),
+        "links": (
+            links,
+            isinstance(links, Iterable) and not isinstance(links, str),
+            'a list like ["a.x <- 0.5 * b.result"]',
+        ),
+        "name": (name, isinstance(name, str), "a text"),
+    }
+    for key, (given, fits, wanted) in wrong.items():
+        if not fits:
+            raise MachineError(f"{key} is {given!r}, expected {wanted}", "Machine")
+
+
+def _as_neuron(name: str, given: Neuron | NeuronType | str) -> Neuron:
     if isinstance(given, Neuron):
         return given
+    if not isinstance(given, (NeuronType, str)):
+        raise MachineError(
+            f"found {given!r}, expected a neuron, a neuron type or its name",
+            f"neuron {name!r}",
+            'write "relu", sb.relu or sb.constant(value=2)',
+        )
     return (find(given) if isinstance(given, str) else given).with_parameters()
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
 from snakebird import vvalues as vv
 from snakebird.errors import InputError
@@ -12,6 +14,7 @@ from snakebird.machines._engine import Tick, tick
 from snakebird.machines._link import as_path
 from snakebird.machines._machine import Machine
 from snakebird.machines._messages import Inputs, Messages
+from snakebird.machines._validate import check_input, check_output
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,13 @@ class Run:
     def __getitem__(self, port: str | vv.Path) -> list[Any]:
         """The values of an output, `"neuron.output"`, one a tick."""
         path = as_path(port, self.machine.neurons)
+        check_output(self.machine, path, f"run[{port!r}]")
         return [vv.get(now.outputs, *path) for now in self.ticks]
 
     def inputs(self, port: str | vv.Path) -> list[Any]:
         """The values of an input, `"neuron.input"`, one a tick."""
         path = as_path(port, self.machine.neurons)
+        check_input(self.machine, path, f"run.inputs({port!r})")
         return [vv.get(now.inputs, *path) for now in self.ticks]
 
     @property
@@ -60,11 +65,19 @@ def run(
 
     `outputs` are the outputs to start from (the machine's own by default); `first_tick` their
     place in time, which inputs and random keys follow, so that a run may go on where another ended.
+    `key` is a random key of JAX or a whole number, its seed.
 
     >>> m = Machine({"n": "timer"}, ["n.timer <- n.timer"])
     >>> run(m, 3)["n.timer"]
     [1, 2, 3]
     """
+    if ticks is not None and (
+        isinstance(ticks, bool) or not isinstance(ticks, (int, np.integer)) or ticks < 0
+    ):
+        raise InputError(
+            f"ticks is {ticks!r}, expected a number of ticks", "run", "write ticks=100"
+        )
+    key = as_key(key)
     messages = Messages(machine, inputs)
     length = messages.length if ticks is None else first_tick + ticks
     if length is None:
@@ -83,3 +96,20 @@ def run(
         done.append(now)
         state = now.outputs
     return Run(machine, first, tuple(done))
+
+
+def as_key(given: Any) -> Any:
+    """A random key of JAX, from a key or a seed; `None` stays `None`."""
+    if given is None or (isinstance(given, jax.Array) and _is_key(given)):
+        return given
+    if isinstance(given, (int, np.integer)) and not isinstance(given, bool):
+        return jax.random.key(int(given))
+    raise InputError(
+        f"key is {given!r}, expected a random key of JAX", "run", "give key=jax.random.key(0)"
+    )
+
+
+def _is_key(given: jax.Array) -> bool:
+    """Whether an array is one random key, of the new kind or the old."""
+    new = jnp.issubdtype(given.dtype, jax.dtypes.prng_key)
+    return given.shape == () if new else given.shape == (2,) and given.dtype == jnp.uint32

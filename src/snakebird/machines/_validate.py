@@ -1,6 +1,7 @@
 """What a machine must satisfy, each with a message that says what, where and what to type."""
 
 import math
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,12 +26,12 @@ def validate(machine: "Machine") -> None:
     vv.check(machine.start)
     for path, leaf in vv.stored(machine.start):
         where = f"start value {vv.show_path(path)}"
-        _check_output(machine, path, where)
+        check_output(machine, path, where)
         _check_finite(leaf, where)
     for path in machine.free_start:
-        _check_output(machine, path, f"free start value {vv.show_path(path)}")
+        check_output(machine, path, f"free start value {vv.show_path(path)}")
     if machine.matrix_from is not None:
-        _check_output(machine, machine.matrix_from, "matrix_from")
+        check_output(machine, machine.matrix_from, "matrix_from")
         if vv.count(vv.get(machine.start, *machine.matrix_from)):
             raise MachineError(
                 "the matrix is given twice, as links and as a start value",
@@ -41,18 +42,10 @@ def validate(machine: "Machine") -> None:
 
 
 def _check_link(machine: "Machine", link: Link) -> None:
-    where = f"link {link}"
-    if link.to not in machine.neurons:
-        raise UnknownNameError(
-            f"no neuron is named {link.to!r}", where, suggest(link.to, machine.neurons)
-        )
+    long = vv.is_exact(link.weight) and not -1e100 < link.weight < 1e100
+    where = f"link {link.scaled(1) if long else link}"
+    check_input(machine, (link.to, link.input), where)
     kind = machine.neurons[link.to].type
-    if link.input not in kind.inputs and not kind.variadic:
-        raise UnknownNameError(
-            f"{kind.name} has no input {link.input!r}",
-            where,
-            _ports_hint(link.input, kind.inputs, "takes no input"),
-        )
     if kind.variadic and (link.input in kind.defaults or link.input in kind.feeds):
         raise MachineError(
             f"{link.input!r} is a parameter of {kind.name}, no input of it can be named so",
@@ -61,7 +54,7 @@ def _check_link(machine: "Machine", link: Link) -> None:
         )
     if not link.source:
         raise MachineError("a link has an empty source", where, "name the neuron it comes from")
-    _check_output(machine, link.source, where)
+    check_output(machine, link.source, where)
     if vv.shape_of(link.weight):
         raise MachineError(
             f"a weight has the shape {list(vv.shape_of(link.weight))}", where, "weights are numbers"
@@ -69,12 +62,21 @@ def _check_link(machine: "Machine", link: Link) -> None:
     _check_finite(link.weight, where)
 
 
-def _check_output(machine: "Machine", path: vv.Path, where: str) -> None:
-    if not path or path[0] not in machine.neurons:
-        name = path[0] if path else ""
+def check_input(machine: "Machine", path: vv.Path, where: str) -> None:
+    """Raise `UnknownNameError` for a neuron or an input that is not there."""
+    _check_neuron(machine, path, where)
+    kind = machine.neurons[path[0]].type
+    if len(path) > 1 and path[1] not in kind.inputs and not kind.variadic:
         raise UnknownNameError(
-            f"no neuron is named {name!r}", where, suggest(name, machine.neurons)
+            f"{kind.name} has no input {path[1]!r}",
+            where,
+            _ports_hint(path[1], kind.inputs, "takes no input"),
         )
+
+
+def check_output(machine: "Machine", path: vv.Path, where: str) -> None:
+    """Raise `UnknownNameError` for a neuron or an output that is not there."""
+    _check_neuron(machine, path, where)
     outputs = machine.neurons[path[0]].type.outputs
     if len(path) > 1 and outputs is not None and path[1] not in outputs:
         kind = machine.neurons[path[0]].type.name
@@ -85,11 +87,29 @@ def _check_output(machine: "Machine", path: vv.Path, where: str) -> None:
         )
 
 
+def _check_neuron(machine: "Machine", path: vv.Path, where: str) -> None:
+    if not path or path[0] not in machine.neurons:
+        name = path[0] if path else ""
+        raise UnknownNameError(
+            f"no neuron is named {name!r}", where, suggest(name, machine.neurons)
+        )
+
+
 def _ports_hint(name: str, ports: tuple[str, ...], none: str) -> str:
     return suggest(name, ports) if ports else f"this neuron type {none}"
 
 
 def _check_finite(leaf: Any, where: str) -> None:
-    finite = math.isfinite(leaf) if vv.is_exact(leaf) else bool(np.isfinite(np.asarray(leaf)).all())
+    try:
+        finite = (
+            math.isfinite(leaf) if vv.is_exact(leaf) else bool(np.isfinite(np.asarray(leaf)).all())
+        )
+    except OverflowError:  # larger than any float
+        finite = False
     if not finite:
-        raise ValueFormatError(f"found {leaf}, expected a finite number", where, "give a number")
+        shown = f"a number of {int(leaf).bit_length()} bits" if _is_huge(leaf) else leaf
+        raise ValueFormatError(f"found {shown}, expected a finite number", where, "give a number")
+
+
+def _is_huge(leaf: Any) -> bool:
+    return isinstance(leaf, (int, Fraction))

@@ -27,7 +27,7 @@ def checked(kind: str, name: str, default: Any, value: Any, numeric: bool) -> An
     if isinstance(default, bool):
         fits = isinstance(value, (bool, np.bool_))
     elif isinstance(default, int):
-        fits = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+        fits = _is_whole(value)
         value = int(value) if fits else value
     else:
         fits = not isinstance(default, str) or isinstance(value, str)
@@ -102,4 +102,8 @@ def _names(kind: str, name: str, default: tuple[Any, ...], value: Any) -> tuple[
 def _is_item(part: Any, item: type) -> bool:
     if item is str:
         return isinstance(part, str)
-    return isinstance(part, (int, np.integer)) and not isinstance(part, bool) and part >= 0
+    return _is_whole(part) and bool(part >= 0)
+
+
+def _is_whole(given: Any) -> bool:
+    return isinstance(given, (int, np.integer)) and not isinstance(given, bool)
