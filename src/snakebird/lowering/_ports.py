@@ -17,6 +17,6 @@ def check_port(
     if len(path) > 1 and not open_ended:
         ports = [p for side in sides for p in (kind.inputs if side == "in" else kind.outputs or ())]
         if path[1] not in ports:
-            side = {("out",): "output", ("in",): "input"}.get(sides, "port")
+            side = {"out": "output", "in": "input", "out in": "port"}[" ".join(sides)]
             what = f"{path[0]!r} has no {side} {path[1]!r}"
             raise UnknownNameError(what, where, suggest(path[1], ports))

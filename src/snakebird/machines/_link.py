@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from snakebird import vvalues as vv
 from snakebird.errors import MachineError, UnknownNameError, suggest
 
@@ -96,7 +98,7 @@ def as_input(end: str | vv.Path, neurons: Container[str]) -> tuple[str, str]:
 def _check_weight(link: Link) -> None:
     weight = link.weight
     known = vv.is_leaf(weight) and not isinstance(weight, bool)
-    if not known or (not vv.is_exact(weight) and weight.dtype.kind in "bcOSUMm"):
+    if not known or getattr(weight, "dtype", np.dtype(float)).kind in "bcOSUMm":
         ends = f"{vv.show_path((link.to, link.input))} <- {vv.show_path(link.source)}"
         raise MachineError(
             f"a weight is {weight!r}, expected a number",

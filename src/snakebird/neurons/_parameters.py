@@ -28,7 +28,7 @@ def checked(kind: str, name: str, default: Any, value: Any, numeric: bool) -> An
         fits = isinstance(value, (bool, np.bool_))
     elif isinstance(default, int):
         fits = _is_whole(value)
-        value = int(value) if fits else value
+        value = int(value) if fits else value  # type: ignore[arg-type]
     else:
         fits = not isinstance(default, str) or isinstance(value, str)
     if not fits:
