@@ -30,7 +30,7 @@ def test_lift_undoes_lower(machine: Machine, dtype: Any):
 
 
 @pytest.mark.slow
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(machines() | programs(), st.sampled_from(DTYPES))
 def test_lift_undoes_lower_for_many_machines(machine: Machine, dtype: Any):
     comes_back(machine, dtype)
@@ -112,10 +112,10 @@ def trained(machine: Machine, ticks: int, **options: Any) -> Any:
 
     def loss(m: Any) -> jax.Array:
         data = m(ticks=ticks).data
-        return sum(jnp.sum((x - 0.3) ** 2) for x in data.values())  # type: ignore[return-value]
+        return sum((jnp.sum((x - 0.3) ** 2) for x in data.values()), jnp.zeros(()))
 
     gradient = eqx.filter_grad(loss)(low)
-    size = max(1.0, *(float(jnp.abs(g).max()) for g in jax.tree.leaves(gradient) if g.size))
+    size = max([1.0, *(float(jnp.abs(g).max()) for g in jax.tree.leaves(gradient) if g.size)])
     step = lambda x, g: (x - 0.05 / size * g * rng.uniform(0.5, 1.5, g.shape)).astype(x.dtype)
     return jax.tree.map(step, low, gradient)
 
