@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import pytest
 
 from snakebird import vvalues as vv
+from snakebird.errors import MachineError
 from snakebird.neurons import neuron
 from snakebird.testing import check_neuron
 
@@ -82,8 +83,6 @@ def root(x):
         (not_zero_at_zero, "differs from the tree"),
         (only_trees, "on a Flat"),
         (divides, "divides by zero"),
-        (undeclared, "output 'c'"),
-        (nameless, "have no names"),
         (branches_on_numbers, "cannot be traced"),
         (space_by_number, "cannot be traced"),
         (own_dtype, "float64 for float32"),
@@ -96,6 +95,15 @@ def test_a_bad_neuron_is_told_why(bad, message):
     with pytest.raises(AssertionError, match=message) as caught:
         check_neuron(bad)
     assert str(caught.value).startswith(f"{bad.name}()")
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [(undeclared, "returned the undeclared output 'c'"), (nameless, "return a dict with")],
+)
+def test_outputs_without_a_declared_name_are_refused(bad, message):
+    with pytest.raises(MachineError, match=message):
+        check_neuron(bad)
 
 
 def test_gradients_can_be_left_out():
