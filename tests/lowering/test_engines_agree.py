@@ -71,7 +71,7 @@ def test_every_form_of_lowering_agrees(machine, options):
 
 
 @pytest.mark.slow
-@settings(max_examples=600, **common)
+@settings(max_examples=250, **common)
 @given(programs(max_neurons=9, max_links=20), st.integers(0, 100))
 def test_many_random_machines_agree(machine, seed):
     agree(machine, seed)
