@@ -19,6 +19,7 @@ from snakebird.vvalues._tree import (
     is_exact,
     is_leaf,
     is_zero,
+    rebuilt,
     refuse_branches,
     shape_of,
     unlike,
@@ -47,9 +48,14 @@ class Flat(eqx.Module):
 
 def holds_flat(value: Any) -> bool:
     """Whether a value is `Flat` or a tree that holds a `Flat` branch."""
-    if isinstance(value, (dict, Mapping)):
-        return any(holds_flat(branch) for branch in value.values())
-    return isinstance(value, Flat)
+    waiting = [value]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, (dict, Mapping)):
+            waiting += node.values()
+        elif isinstance(node, Flat):
+            return True
+    return False
 
 
 def whole(value: Any) -> Any:
@@ -91,12 +97,14 @@ def unflatten(value: Any) -> Any:
     >>> unflatten({"x": flatten({"a": 1.0, "b": 0.0})})
     {'x': {'a': 1.0}}
     """
-    if isinstance(value, Flat):
-        data = value.data
-        return value.space.unflatten(data if isinstance(data, Tracer) else np.asarray(data))
-    if isinstance(value, Mapping):
-        return {key: unflatten(branch) for key, branch in value.items()}
-    return value
+    return rebuilt(_tree, value)
+
+
+def _tree(part: Any) -> Any:
+    if not isinstance(part, Flat):
+        return part
+    data = part.data
+    return part.space.unflatten(data if isinstance(data, Tracer) else np.asarray(data))
 
 
 def space_of(value: Any) -> Space:
@@ -107,17 +115,16 @@ def space_of(value: Any) -> Space:
 def _collect(value: Any) -> dict[Path, Any]:
     """The leaves and `Flat` branches of a tree under their paths."""
     pieces: dict[Path, Any] = {}
-
-    def walk(node: Any, prefix: Path) -> None:
+    waiting: list[tuple[Path, Any]] = [((), value)]
+    while waiting:
+        path, node = waiting.pop()
         if isinstance(node, (dict, Mapping)):
-            for key, branch in node.items():
-                if key == NUMBER:
-                    refuse_branches(branch, prefix)
-                walk(branch, prefix if key == NUMBER else (*prefix, key))
+            if NUMBER in node:
+                refuse_branches(node[NUMBER], path)
+            below = [(path if k == NUMBER else (*path, k), branch) for k, branch in node.items()]
+            waiting += reversed(below)
         elif isinstance(node, Flat) or is_leaf(node):
-            pieces[prefix] = node
-
-    walk(value, ())
+            pieces[path] = node
     return pieces
 
 

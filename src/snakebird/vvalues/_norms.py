@@ -125,7 +125,7 @@ def _close(a: Leaf | None, b: Leaf | None, tolerance: Leaf) -> bool:
     elif np.shape(a) != np.shape(b):
         return False
     if is_exact(a) and is_exact(b):
-        return a == b or abs(a - b) <= tolerance
+        return bool(a == b or abs(a - b) <= tolerance)
     x, y = np.asarray(a, float), np.asarray(b, float)
     with np.errstate(invalid="ignore"):
         return bool(np.all((x == y) | (np.abs(x - y) <= tolerance)))

@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -12,7 +13,7 @@ from snakebird.errors import ValueFormatError
 from snakebird.vvalues._algebra import VValue
 from snakebird.vvalues._flat import unflatten
 from snakebird.vvalues._norms import canonical, differences
-from snakebird.vvalues._tree import Leaf, Path, check, show_path, stored
+from snakebird.vvalues._tree import Leaf, Path, check, rebuilt, show_path, stored
 
 
 def to_json(value: VValue) -> Any:
@@ -30,12 +31,10 @@ def to_json(value: VValue) -> Any:
             raise ValueFormatError(
                 f"found {leaf}, which JSON cannot hold", show_path(path), "numbers must be finite"
             )
-    return _to_json(value)
+    return rebuilt(_leaf_to_json, value)
 
 
-def _to_json(node: Any) -> Any:
-    if isinstance(node, Mapping):
-        return {key: _to_json(branch) for key, branch in node.items()}
+def _leaf_to_json(node: Leaf) -> Any:
     if isinstance(node, Fraction):
         return str(node) if node.denominator != 1 else node.numerator
     return node if isinstance(node, (int, float)) else np.asarray(node).tolist()
@@ -91,8 +90,17 @@ def _array(data: list[Any], where: Path) -> np.ndarray:
 
 
 def dumps(value: VValue) -> str:
-    """A value as one line of JSON."""
-    return json.dumps(to_json(value), allow_nan=False, ensure_ascii=False)
+    """A value as one line of JSON; raises `ValueFormatError` where it is nested too deep."""
+    data = to_json(value)
+    try:
+        return json.dumps(data, allow_nan=False, ensure_ascii=False)
+    except RecursionError:
+        depth = max(len(path) for path, _ in stored(unflatten(value)))
+        raise ValueFormatError(
+            f"this value is {depth} levels deep, and JSON text may have "
+            f"{sys.getrecursionlimit()} at most",
+            hint="write a long list as an array, or raise sys.setrecursionlimit",
+        ) from None
 
 
 def loads(text: str) -> VValue:

@@ -6,7 +6,7 @@ and empty branches are the same as absent ones (Bukatin, Matthews, Radul, arXiv 
 sections 3 and 5.3). A leaf may also be an array of a fixed shape, a number of another kind.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -49,9 +49,14 @@ def is_zero(leaf: Leaf) -> bool:
 
 def is_vacant(node: object) -> bool:
     """Whether a branch is known to be zero as a whole."""
-    if isinstance(node, (dict, Mapping)):
-        return all(map(is_vacant, node.values()))
-    return is_zero(node) if is_leaf(node) else not hasattr(node, "space")
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, (dict, Mapping)):
+            waiting += node.values()
+        elif not is_zero(node) if is_leaf(node) else hasattr(node, "space"):
+            return False
+    return True
 
 
 def shape_of(leaf: Leaf) -> tuple[int, ...]:
@@ -176,23 +181,48 @@ def grow(items: Mapping[Path, Leaf]) -> Any:
 
 def check(tree: Any, where: Path = ()) -> None:
     """Raise `ValueFormatError` at the first node that is neither a dict, a number nor an array."""
-    if isinstance(tree, Mapping):
-        for key, branch in tree.items():
-            if not isinstance(key, str):
-                raise ValueFormatError(
-                    f"a key is {key!r} ({type(key).__name__}), expected a string",
-                    show_path(where),
-                    f"write {str(key)!r}",
-                )
-            if key == NUMBER:
-                refuse_branches(branch, where)
-            check(branch, where if key == NUMBER else (*where, key))
-    elif isinstance(tree, bool) or not is_leaf(tree):
-        raise ValueFormatError(
-            f"a leaf is {tree!r} ({type(tree).__name__}), expected a number, an array or a dict",
-            show_path(where),
-            "give numbers as numbers, names as keys",
-        )
+    waiting = [(where, tree)]
+    while waiting:
+        path, node = waiting.pop()
+        if isinstance(node, Mapping):
+            _check_keys(node, path)
+            waiting += [(path if k == NUMBER else (*path, k), node[k]) for k in reversed([*node])]
+        elif isinstance(node, bool) or not is_leaf(node):
+            raise ValueFormatError(
+                f"a leaf is {node!r} ({type(node).__name__}), "
+                "expected a number, an array or a dict",
+                show_path(path),
+                "give numbers as numbers, names as keys",
+            )
+
+
+def _check_keys(node: Mapping[Any, Any], where: Path) -> None:
+    for key in node:
+        if not isinstance(key, str):
+            raise ValueFormatError(
+                f"a key is {key!r} ({type(key).__name__}), expected a string",
+                show_path(where),
+                f"write {str(key)!r}",
+            )
+    if NUMBER in node:
+        refuse_branches(node[NUMBER], where)
+
+
+def rebuilt(function: Callable[[Any], Any], tree: Any) -> Any:
+    """The tree with a function applied to everything in it that is no dict."""
+    if not isinstance(tree, (dict, Mapping)):
+        return function(tree)
+    root: dict[str, Any] = {}
+    waiting = [(root, tree)]
+    while waiting:
+        made, node = waiting.pop()
+        for key, branch in node.items():
+            if isinstance(branch, (dict, Mapping)):
+                made[key] = {}
+                waiting.append((made[key], branch))
+            else:
+                made[key] = function(branch)
+    return root
 
 
 def show_path(path: Path) -> str:
