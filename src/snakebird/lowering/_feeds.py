@@ -10,7 +10,7 @@ import numpy as np
 
 from snakebird import vvalues as vv
 from snakebird.errors import InputError, SpaceError, UnknownNameError, suggest
-from snakebird.machines import tokens
+from snakebird.machines import masked, read_messages, wrong_width
 from snakebird.neurons import message_space
 
 if TYPE_CHECKING:
@@ -65,31 +65,23 @@ def _fit(values: Any, present: Any, ticks: int) -> tuple[Any, Any]:
 def _arrays(plan: "Plan", name: str, given: Any) -> tuple[Any, Any]:
     """One source's values `[time, size]` and its mask `[time]`."""
     space = message_space(plan.template.neurons[name].parameters)
-    present = None
-    if isinstance(given, tuple) and len(given) == 2 and not isinstance(given[0], str):
-        given, present = given
-    if isinstance(given, str) or _any(given, str):
-        given = tokens(plan.template, name, given)
-    if _any(given, (Mapping, vv.Flat, type(None))):
-        values, there = _from_trees(name, given, space, plan.dtype)
-        present = there if present is None else present
-    elif isinstance(given, vv.Flat):
-        values = _fitting(repr(name), lambda: vv.flatten(given, space)).data
+    bare, present = masked(name, given)
+    if isinstance(bare, str) or (isinstance(bare, (list, tuple)) and not _plain(bare)):
+        trees = read_messages(plan.template, name, given)
+        values, present = _from_trees(name, trees, space, plan.dtype)
+    elif isinstance(bare, vv.Flat):
+        values = _fitting(repr(name), lambda: vv.flatten(bare, space)).data
     else:
-        values = _rows(name, given)
+        values = _rows(name, bare)
         if values.shape[1] != space.size:
-            raise InputError(
-                f"rows have {values.shape[1]} numbers, expected {space.size}: {space!r}",
-                f"inputs of {name!r}",
-                "give one column a path, in order, or declare tokens= or space= of the source",
-            )
+            raise wrong_width(name, values.shape[1], space)
     mask = jnp.ones(values.shape[0], bool) if present is None else jnp.asarray(present, bool)
     return values.astype(plan.dtype), mask
 
 
-def _any(given: Any, kinds: Any) -> bool:
-    """Whether something in a list or tuple is of these kinds."""
-    return isinstance(given, (list, tuple)) and any(isinstance(value, kinds) for value in given)
+def _plain(given: Any) -> bool:
+    """Whether a list holds plain numbers alone, so that it may become an array at once."""
+    return bool(given) and all(type(value) in (int, float) for value in given)
 
 
 def _rows(name: str, given: Any) -> Any:
@@ -112,6 +104,8 @@ def _from_trees(name: str, given: Any, space: vv.Space, dtype: Any) -> tuple[Any
         _fitting(f"{name!r}, tick {t}", lambda tree=tree: _row(tree, space, dtype))
         for t, tree in enumerate(given)
     ]
+    if not rows:
+        return jnp.zeros((0, space.size), dtype), np.zeros(0, bool)
     stack = np.stack if all(isinstance(row, np.ndarray) for row in rows) else jnp.stack
     return stack(rows), np.array([tree is not None for tree in given])
 

@@ -16,7 +16,14 @@ from snakebird.machines._engine import (
 )
 from snakebird.machines._link import Link as Link, as_link as as_link, as_path as as_path
 from snakebird.machines._machine import Machine as Machine
-from snakebird.machines._messages import Inputs as Inputs, Messages as Messages, tokens as tokens
+from snakebird.machines._messages import (
+    Inputs as Inputs,
+    Messages as Messages,
+    masked as masked,
+    read_messages as read_messages,
+    tokens as tokens,
+    wrong_width as wrong_width,
+)
 from snakebird.machines._order import (
     instant_levels as instant_levels,
     instant_order as instant_order,
