@@ -10,7 +10,10 @@ SnakebirdError
 ├── GrowthError          streams whose space never stops growing
 ├── RoomError            a running machine outgrew the room reserved for it
 ├── FileFormatError      a file that is not what it should be
-└── InputError           data that does not fit the machine it is given to
+├── InputError           data that does not fit the machine or the model it is given to
+├── EquationError        a differential equation that is put together wrongly
+│   └── SolveError       a solve that failed: when, where and in which state
+└── FitError             a fit that cannot begin or go on
 ```
 
 A message says what was given, what was expected, where, and what to type next.
@@ -66,7 +69,19 @@ class FileFormatError(SnakebirdError):
 
 
 class InputError(SnakebirdError):
-    """Data that does not fit the machine it is given to."""
+    """Data that does not fit the machine or the model it is given to."""
+
+
+class EquationError(SnakebirdError):
+    """A differential equation that is put together wrongly."""
+
+
+class SolveError(EquationError):
+    """A solve that failed; the message says when, where and in which state."""
+
+
+class FitError(SnakebirdError):
+    """A fit that cannot begin or go on; what it had is kept."""
 
 
 def _line(label: str, text: str) -> str:

@@ -1,3 +1,25 @@
-"""Differential equations in machines, through diffrax."""
+"""Differential equations with holes, and equations inside machines."""
 
+from snakebird.equations._hole import (
+    Hole as Hole,
+    Network as Network,
+    Polynomial as Polynomial,
+    RadialBasis as RadialBasis,
+    holes as holes,
+    redrawn as redrawn,
+    with_holes as with_holes,
+)
 from snakebird.equations._neuron import solve_neuron as solve_neuron
+from snakebird.equations._parameters import (
+    Bounded as Bounded,
+    Fixed as Fixed,
+    Free as Free,
+    Parameter as Parameter,
+    Positive as Positive,
+    resolve as resolve,
+)
+from snakebird.equations._solvers import (
+    Diffrax as Diffrax,
+    Explicit as Explicit,
+    Solver as Solver,
+)

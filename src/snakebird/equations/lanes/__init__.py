@@ -10,6 +10,7 @@ from snakebird.equations.lanes._forward import (
     NOT_FINITE as NOT_FINITE,
     OK as OK,
     TOO_SMALL as TOO_SMALL,
+    Field as Field,
     Outcome as Outcome,
     Settings as Settings,
     Span as Span,

@@ -12,6 +12,9 @@ from snakebird.equations.lanes._forward import Field, Outcome, Settings, Span, a
 from snakebird.equations.lanes._jacobian import jacobian
 from snakebird.equations.lanes._replay import cotangents, read, tangents
 
+SMALL = 32
+"""Up to how many states all derivatives are taken at once."""
+
 
 class Lanes(NamedTuple):
     """The states `values[lane, time]` and how each lane ended."""
@@ -49,9 +52,11 @@ def solve_forward(
     y0: Float[Array, "lanes d"],
     span: Span,
 ) -> Lanes:
-    """As `solve_reverse`, differentiable forward: for Jacobians with few columns.
+    """As `solve_reverse`, differentiable forward.
 
-    The recorded steps are replayed once for all tangents together.
+    Where the state is small and the parameters are one array, all derivatives are taken at once,
+    as `solve_jacobian` does, and serve every tangent. Else the recorded steps are replayed with
+    the tangents.
     """
     out: Any = _forward(field, settings, theta, y0, span.doses, const, _still(span))
     return Lanes(*out)
@@ -121,7 +126,12 @@ def _forward(
 def _push(field: Field, settings: Settings, at: Any, moved: Any) -> Any:
     theta, y0, doses, const, still = at
     out, (rates, record, place, span) = _run(field, settings, theta, y0, doses, const, still)
-    d_values = tangents(rates, at[:3], moved[:3], record, place, span)
+    if doses is None and isinstance(theta, jax.Array) and y0.shape[1] <= SMALL:
+        full = jacobian(field, settings, theta, const, record, place, span)
+        d_theta = jnp.broadcast_to(moved[0], (*y0.shape[:1], *theta.shape[-1:]))
+        d_values = jnp.einsum("bndp,bp->bnd", full, jnp.concatenate([d_theta, moved[1]], 1))
+    else:
+        d_values = tangents(rates, at[:3], moved[:3], record, place, span)
     return out, (d_values, jax.tree.map(_no_tangent, out[1]))
 
 

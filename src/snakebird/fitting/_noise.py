@@ -1,0 +1,143 @@
+"""How observations scatter about what the model says: one residual an observation.
+
+Each kind gives residuals whose squares add up to minus twice the log-likelihood, but for a
+constant, so that least squares finds the most likely model.
+"""
+
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from snakebird.errors import EquationError
+
+
+class Noise(eqx.Module):
+    """A kind of scatter. `size` is its size, found from the data where it is `None`."""
+
+    size: eqx.AbstractVar[float | None]
+
+    def residual(self, predicted: Any, observed: Any, size: Any) -> Any:
+        """The whitened residual; about a standard normal number if the model is right."""
+        raise NotImplementedError
+
+    def spread(self, predicted: Any, size: Any) -> Any:
+        """The standard deviation of an observation, in the units of the data."""
+        raise NotImplementedError
+
+
+def _sized(size: float | None, name: str) -> float | None:
+    if size is not None and not size > 0:
+        raise EquationError(f"the size is {size}", name, "give it above zero, or leave it out")
+    return None if size is None else float(size)
+
+
+class Gaussian(Noise):
+    """Scatter of one size, in the units of the data.
+
+    >>> float(Gaussian(0.5).residual(2.0, 1.0, 0.5))
+    2.0
+    """
+
+    size: float | None = eqx.field(static=True, default=None)
+
+    def __init__(self, size: float | None = None):
+        self.size = _sized(size, "Gaussian")
+
+    def residual(self, predicted: Any, observed: Any, size: Any) -> Any:
+        return (predicted - observed) / size
+
+    def spread(self, predicted: Any, size: Any) -> Any:
+        return size * jnp.ones_like(predicted)
+
+
+class Relative(Noise):
+    """Scatter in proportion to what is observed; `floor` is the least scale, in data units."""
+
+    size: float | None = eqx.field(static=True)
+    floor: float = eqx.field(static=True)
+
+    def __init__(self, size: float | None = None, *, floor: float = 1e-6):
+        self.size, self.floor = _sized(size, "Relative"), float(floor)
+
+    def residual(self, predicted: Any, observed: Any, size: Any) -> Any:
+        return (predicted - observed) / (size * jnp.maximum(jnp.abs(observed), self.floor))
+
+    def spread(self, predicted: Any, size: Any) -> Any:
+        return size * jnp.maximum(jnp.abs(predicted), self.floor)
+
+
+class LogNormal(Noise):
+    """Scatter of the logarithm, for what is always positive."""
+
+    size: float | None = eqx.field(static=True)
+
+    def __init__(self, size: float | None = None):
+        self.size = _sized(size, "LogNormal")
+
+    def residual(self, predicted: Any, observed: Any, size: Any) -> Any:
+        tiny = 1e-12
+        log = lambda x: jnp.log(jnp.maximum(x, tiny))
+        return (log(predicted) - log(observed)) / size
+
+    def spread(self, predicted: Any, size: Any) -> Any:
+        return size * jnp.abs(predicted)
+
+
+class Poisson(Noise):
+    """Counts. The residual is the signed root of the deviance."""
+
+    size: float | None = eqx.field(static=True)
+
+    def __init__(self) -> None:
+        self.size = 1.0
+
+    def residual(self, predicted: Any, observed: Any, size: Any) -> Any:
+        return _signed_root(_rate(predicted), observed, lambda m: _poisson_deviance(m, observed))
+
+    def spread(self, predicted: Any, size: Any) -> Any:
+        return jnp.sqrt(_rate(predicted))
+
+
+class NegativeBinomial(Noise):
+    """Counts that scatter more than Poisson's: variance m + m^2 / shape."""
+
+    size: float | None = eqx.field(static=True)
+    shape: float = eqx.field(static=True)
+
+    def __init__(self, shape: float):
+        self.size, self.shape = 1.0, float(_sized(shape, "NegativeBinomial") or 1.0)
+
+    def residual(self, predicted: Any, observed: Any, size: Any) -> Any:
+        deviance = lambda m: _negative_binomial_deviance(m, observed, self.shape)
+        return _signed_root(_rate(predicted), observed, deviance)
+
+    def spread(self, predicted: Any, size: Any) -> Any:
+        m = _rate(predicted)
+        return jnp.sqrt(m + m * m / self.shape)
+
+
+def _rate(predicted: Any) -> Any:
+    return jnp.maximum(predicted, 1e-9)
+
+
+def _poisson_deviance(m: Float[Array, "*n"], k: Float[Array, "*n"]) -> Any:
+    some = jnp.where(k > 0, k, 1.0)
+    return 2 * (jnp.where(k > 0, k * jnp.log(some / m), 0.0) - (k - m))
+
+
+def _negative_binomial_deviance(m: Any, k: Any, r: float) -> Any:
+    some = jnp.where(k > 0, k, 1.0)
+    ours = jnp.where(k > 0, k * jnp.log(some / m), 0.0)
+    return 2 * (ours - (k + r) * jnp.log((k + r) / (m + r)))
+
+
+def _signed_root(m: Any, k: Any, deviance: Any) -> Any:
+    """The signed root of a deviance, which is smooth where its square root alone is not."""
+    close = (jnp.abs(m - k) < 1e-4 * (1 + k)) & (k > 0)
+    apart = jnp.where(close, k * 1.1 + 1.0, m)
+    root = jnp.sign(apart - k) * jnp.sqrt(jnp.maximum(deviance(apart), 1e-30))
+    # Near the observation the deviance is the square of the standardized difference.
+    curve = jnp.sqrt(jnp.maximum(deviance(k * (1 + 1e-3) + 1e-3), 1e-30)) / (k * 1e-3 + 1e-3)
+    return jnp.where(close, (m - k) * curve, root)

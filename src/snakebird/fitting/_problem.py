@@ -1,0 +1,210 @@
+"""A model and its data as residuals: what every stage of a fit makes small."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Bool, Float
+
+from snakebird.equations import Explicit, Fixed, Parameter, Solver
+from snakebird.equations.lanes import OK, Outcome, Span
+from snakebird.fitting._noise import Noise
+from snakebird.fitting._trajectories import Trajectories
+from snakebird.fitting._vector import Vector
+
+
+class Batch(NamedTuple):
+    """What differs from start to start but is not trained; leaves lead with the starts, S.
+
+    L lanes are the experiments, or pieces of them. `base` holds the start values that are not
+    trained, `size` the noise of each of K columns; `extra` is handed to the model as it is.
+    """
+
+    t0: Float[Array, "S L"]
+    times: Float[Array, "S L n"]
+    values: Float[Array, "S L n K"]
+    mask: Bool[Array, "S L n K"]
+    conditions: dict[str, Float[Array, "S L"]]
+    base: Float[Array, "S L d"]
+    size: Float[Array, "S K"]
+    extra: Any = None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which number of the trained vector is which start value, and where pieces must join.
+
+    `free[l, i]` is the entry, after the model's own, that holds state `i` of lane `l`; -1 where
+    it is not trained. `joins` are pairs of lanes: the first ends where the second begins. `own`
+    says which lanes begin an experiment.
+    """
+
+    free: np.ndarray
+    joins: tuple[tuple[int, int], ...] = ()
+    own: tuple[bool, ...] = ()
+
+    @cached_property
+    def count(self) -> int:
+        """How many start values are trained."""
+        return int(self.free.max(initial=-1)) + 1
+
+    @cached_property
+    def spread(self) -> Float[np.ndarray, "L d C"]:
+        """Puts the trained start values where they belong."""
+        return (self.free[..., None] == np.arange(self.count)).astype(float)
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """How a vector of trained numbers becomes residuals, for many starts at once.
+
+    `vector` gives the model; `unravel` the state; `observe(t, y, args, model)` a dict of columns.
+    """
+
+    vector: Vector
+    unravel: Callable[[Any], Any]
+    columns: tuple[str, ...]
+    observe: Callable[[Any, Any, Any, Any], Mapping[str, Any]]
+    noise: tuple[Noise, ...]
+    layout: Layout
+    solver: Solver = field(default_factory=Explicit)
+    args: Any = None
+    scale: Any = None
+    inject: Callable[[Any, Any], Any] | None = None
+    doses: Any = None
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers are trained: the model's and the start values."""
+        return len(self.vector.start) + self.layout.count
+
+    def model(self, theta: Any, extra: Any = None) -> Any:
+        """The model with these numbers."""
+        model = self.vector.model(theta)
+        return model if self.inject is None else self.inject(model, extra)
+
+    def arguments(self, const: Any) -> Any:
+        """What the vector field gets as `args`."""
+        conditions = const["conditions"]
+        if not conditions:
+            return self.args
+        return {**(self.args or {}), **conditions}
+
+    def rate(self, t: Any, y: Any, theta: Any, const: Any) -> Any:
+        """The vector field on flat states."""
+        model = self.model(theta, const["extra"])
+        out = model(t, self.unravel(y), self.arguments(const))
+        return ravel_pytree(out)[0].astype(y.dtype)
+
+    def _start(self, theta: Any, w: Any, const: Any) -> Any:
+        model = self.model(theta, const["extra"])
+        if not hasattr(model, "start"):
+            return w
+        own = ravel_pytree(model.start(self.arguments(const)))[0].astype(w.dtype)
+        return jnp.where(const["own"], own, w)
+
+    def _predict(self, t: Any, y: Any, theta: Any, const: Any) -> Any:
+        model = self.model(theta, const["extra"])
+        seen = self.observe(t, self.unravel(y), self.arguments(const), model)
+        return jnp.stack([jnp.asarray(seen[name], y.dtype) for name in self.columns])
+
+    def solve(
+        self, phi: Float[Array, "S P"], batch: Batch, direction: Any = "forward"
+    ) -> tuple[Float[Array, "S L n d"], Float[Array, "S L n K"], Outcome]:
+        """States and predictions at the times of the data, and how each lane ended."""
+        S, L, n = batch.times.shape
+        theta, const, y0 = self._lanes(phi, batch)
+        flat = lambda x: x.reshape(S * L, *x.shape[2:])
+        span = Span(flat(batch.t0), flat(batch.times))
+        if self.doses is not None:
+            stops, amounts = self.doses
+            repeat = lambda x: jnp.broadcast_to(x, (S, *x.shape)).reshape(S * L, *x.shape[1:])
+            span = span._replace(stops=repeat(stops), doses=repeat(amounts))
+        out = self.solver(self.rate, theta, const, y0, span, direction)
+        predict = jax.vmap(jax.vmap(self._predict, (0, 0, None, None)))
+        seen = predict(span.times, out.values, theta, const)
+        split = lambda x: x.reshape(S, L, n, -1)
+        ends = out.outcome
+        ends = ends._replace(
+            **{k: getattr(ends, k).reshape(S, L) for k in ("code", "time", "state")}
+        )
+        return split(out.values), split(seen), ends
+
+    def _lanes(self, phi: Any, batch: Batch) -> tuple[Any, Any, Any]:
+        S, L = batch.times.shape[:2]
+        p = len(self.vector.start)
+        repeat = lambda x: jnp.repeat(x, L, axis=0)
+        theta = repeat(phi[:, :p])
+        w = batch.base + jnp.einsum("sc,ldc->sld", phi[:, p:], self.layout.spread)
+        own = jnp.array(self.layout.own or (True,) * L)
+        const = {
+            "conditions": {k: v.reshape(S * L) for k, v in batch.conditions.items()},
+            "extra": jax.tree.map(repeat, batch.extra),
+            "own": jnp.broadcast_to(own, (S, L)).reshape(-1),
+        }
+        y0 = jax.vmap(self._start)(theta, w.reshape(S * L, -1), const)
+        return theta, const, y0
+
+    def residuals(
+        self, phi: Float[Array, "S P"], batch: Batch, join: Any = 1.0
+    ) -> tuple[Float[Array, "S R"], Bool[Array, " S"]]:
+        """Whitened residuals of all observations, then of all joins, and whether all lanes ran."""
+        states, seen, outcome = self.solve(phi, batch)
+        S = phi.shape[0]
+        parts = [
+            noise.residual(seen[..., k], batch.values[..., k], batch.size[:, None, None, k])
+            for k, noise in enumerate(self.noise)
+        ]
+        r = jnp.where(batch.mask, jnp.stack(parts, -1), 0.0).reshape(S, -1)
+        if self.layout.joins:
+            p = len(self.vector.start)
+            w = batch.base + jnp.einsum("sc,ldc->sld", phi[:, p:], self.layout.spread)
+            before, after = (np.array(x) for x in zip(*self.layout.joins, strict=True))
+            gaps = join * (states[:, before, -1] - w[:, after]) / self.scale
+            r = jnp.concatenate([r, gaps.reshape(S, -1)], axis=1)
+        return r, jnp.all(outcome.code == OK, axis=1)
+
+    def with_(self, **changes: Any) -> "Problem":
+        """The same problem, otherwise put."""
+        return replace(self, **changes)
+
+
+def columns_of(problem: Problem, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+    """Which column each residual belongs to, as 0 and 1, and which residuals were observed."""
+    L, n, K = batch.mask.shape[1:]
+    joins = len(problem.layout.joins) * problem.layout.free.shape[1]
+    column = np.concatenate([np.tile(np.eye(K), (L * n, 1)), np.zeros((joins, K))])
+    seen = np.asarray(batch.mask, float).reshape(len(batch.mask), -1)
+    return column, np.concatenate([seen, np.zeros((len(seen), joins))], axis=1)
+
+
+def batch_of(data: Trajectories, base: Any, size: Any, *, starts: int, t0: float | None) -> Batch:
+    """One data set, the same for all starts."""
+    padded = data.padded()
+    first = np.full(len(data), t0) if t0 is not None else padded.times[:, 0]
+    each = lambda x: jnp.broadcast_to(jnp.asarray(x), (starts, *np.shape(x)))
+    return Batch(
+        each(first), each(padded.times), each(padded.values), each(padded.mask),
+        {k: each(v) for k, v in padded.conditions.items()}, each(base), each(size),
+    )  # fmt: skip
+
+
+def start_layout(template: Any, experiments: int) -> tuple[Layout, np.ndarray]:
+    """The layout where every start value is trained but for `Fixed` ones, and the values."""
+    leaves, tree = jax.tree.flatten(template, is_leaf=lambda x: isinstance(x, Parameter))
+    values = [np.asarray(x.value if isinstance(x, Parameter) else x, float) for x in leaves]
+    fixed = [
+        np.full(np.shape(v), isinstance(x, Fixed)) for x, v in zip(leaves, values, strict=True)
+    ]
+    flat = np.asarray(ravel_pytree(jax.tree.unflatten(tree, values))[0], float)
+    still = np.asarray(ravel_pytree(jax.tree.unflatten(tree, fixed))[0], bool)
+    free = np.full((experiments, len(flat)), -1)
+    trained = np.flatnonzero(~still)
+    for e in range(experiments):
+        free[e, trained] = e * len(trained) + np.arange(len(trained))
+    return Layout(free, own=(True,) * experiments), flat
