@@ -12,7 +12,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-from benchmarks import ticks, training
+from benchmarks import copies, ticks, training
 from benchmarks.timing import machine_line
 
 RESULTS = Path(__file__).parent / "results"
@@ -23,7 +23,7 @@ SUITE: dict[str, tuple[str, Callable[[], Any]]] = {
         training.compile_by_ticks,
     ),
     "memory": ("Temporary memory of a gradient by the number of ticks", training.memory_by_ticks),
-    "copies": ("A thousand copies: gradients over 20 ticks", training.copies),
+    "copies": ("A thousand copies: vmap against a loop", copies.copies),
     "sparse": ("A large sparse machine, float32", ticks.sparse),
     "growth": ("The cost of a tick by size", ticks.growth),
 }

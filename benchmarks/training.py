@@ -110,31 +110,3 @@ def _compile(ticks: int, checkpoint: bool) -> tuple[float, int]:
 
     seconds = once(build)
     return seconds, made[0].memory_analysis().temp_size_in_bytes
-
-
-def copies(count: int = 1_000, ticks: int = 20) -> list[dict[str, Any]]:
-    """Rows: many machines that differ in their weights, under vmap and in a loop."""
-    low = lower(
-        machines.dmm_lite_machine(), record=["output.dict-1.:number", "output.dict-2.:number"]
-    )
-    keys = jax.random.split(jax.random.key(0), count)
-    weights = jax.vmap(lambda k: 0.01 * jax.random.normal(k, low.weights.shape))(keys)
-    arrays, static = eqx.partition(low, eqx.is_inexact_array)
-
-    def one(w: jax.Array) -> jax.Array:
-        return loss_of(
-            eqx.combine(eqx.tree_at(lambda a: a.weights, arrays, w), static), dmm_lite, ticks
-        )
-
-    single, batch = jax.jit(jax.grad(one)), jax.jit(jax.vmap(jax.grad(one)))
-    rows = list(weights)
-    calls = {"vmap": lambda: batch(weights), "loop": lambda: [single(w) for w in rows]}
-    timed = in_turn(calls, repeat=5)
-    return [
-        {
-            "copies": count,
-            "vmap (ms)": 1e3 * timed["vmap"].median,
-            "loop (ms)": 1e3 * timed["loop"].median,
-            "loop / vmap": ratio(timed["loop"], timed["vmap"]),
-        }
-    ]

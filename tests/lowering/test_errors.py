@@ -13,9 +13,9 @@ from snakebird import neurons as sn, vvalues as vv
 from snakebird.errors import (
     GrowthError,
     InputError,
+    MachineError,
     RoomError,
     SnakebirdError,
-    SpaceError,
     UnknownNameError,
 )
 from snakebird.lowering import lower
@@ -90,19 +90,19 @@ def test_a_large_image_is_no_growing_stream():
     assert lower(machine)(ticks=2)["n.result"].data.shape == (2, 360_000)
 
 
-def test_leaves_that_clash_inside_a_neuron():
+def test_leaves_that_clash_inside_a_neuron_in_both_engines():
     machine = Machine(
         {"c": sn.constant(value={"p": np.ones(2)}), "n": "accumulator"},
         ["n.accum <- n.result", "n.delta <- c.result"],
         {"n": {"result": {"p": 1.0}}},
     )
-    raises(
-        SpaceError,
-        "leaves of shape [] and [2] meet\n  at neuron 'n', p\n"
-        "  hint: say shape= where the type has it, or give start values of the shape that comes",
-        lower,
-        machine,
+    text = (
+        "leaves of shape [] and [2] meet\n"
+        "  at neuron 'n' (accumulator, inputs accum and delta), p\n"
+        "  hint: say shape= where the type has it, or give start values of the shape that comes"
     )
+    raises(MachineError, text, lower, machine)
+    raises(MachineError, text, run, machine, 2)
 
 
 def test_room_that_is_exceeded():

@@ -307,3 +307,21 @@ def test_other_precision():
     assert {leaf.dtype for leaf in jax.tree.leaves((single, trace.data))} == {jnp.dtype("float32")}
     double = lower(counter())({"s": values(4)})
     np.testing.assert_allclose(trace.number("out.norm"), double.number("out.norm"), rtol=1e-6)
+
+
+def test_copies_by_link_by_matrix_and_by_gather_agree():
+    weights = jnp.asarray(np.random.default_rng(1).normal(size=(3, len(counter().links))))
+    texts = jnp.asarray(values(3, 6))
+    found = []
+    for dense in (None, True, False):
+        low = lower(counter(), dense=dense)
+
+        def loss(w: jax.Array, x: jax.Array, low: Any = low) -> jax.Array:
+            return jnp.sum(norms(eqx.tree_at(lambda m: m.weights, low, w), x) ** 2)
+
+        found.append(jax.vmap(jax.value_and_grad(loss, argnums=(0, 1)))(weights, texts))
+    moves = [move for d in (None, True) for move in lower(counter(), dense=d).plan.moves]
+    few = {product.few for move in moves for product in move.own.products.values()}
+    assert few == {True, False}
+    for other in found[1:]:
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9), found[0], other)

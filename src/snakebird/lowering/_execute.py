@@ -13,7 +13,6 @@ import numpy as np
 from snakebird import vvalues as vv
 from snakebird.errors import InputError
 from snakebird.lowering._feeds import Fed
-from snakebird.lowering._moves import StageMoves
 from snakebird.lowering._parameters import join
 from snakebird.lowering._plan import Plan
 from snakebird.lowering._trace import Trace
@@ -46,7 +45,7 @@ class Execution:
     def __init__(self, plan: Plan, weights: jax.Array, numbers: Sequence[Any], key: Any):
         self.plan, self.weights, self.numbers, self.key = plan, weights, numbers, key
         self.functions = [_kind_function(plan, k) for k in range(len(plan.kinds))]
-        own = [None if plan.carried else _prepare_own(m, weights) for m in plan.moves]
+        own = [None if plan.carried else m.own.prepare(weights) for m in plan.moves]
         instant = [{n: d.prepare(weights) for n, d in m.own_instant.items()} for m in plan.moves]
         self.own, self.own_instant = own, instant
         self.active = _active_by_weights(plan, weights)
@@ -205,15 +204,6 @@ def _read(plan: Plan, k: int, streams: dict[tuple[int, int], jax.Array]) -> Port
         else:
             found[port] = jnp.zeros((len(kind.names), len(columns)), plan.dtype)
     return found
-
-
-def _prepare_own(moves: StageMoves, weights: jax.Array) -> Rows:
-    """The matrices of a stage's own links, those of merged earlier rows beside them."""
-    prepared = moves.own.prepare(weights)
-    for b in moves.merged:
-        past = moves.past.products[b].prepare(weights)
-        prepared[b] = jnp.concatenate([prepared[b], past], axis=1)
-    return prepared
 
 
 def _joined(parts: list[jax.Array]) -> Any:

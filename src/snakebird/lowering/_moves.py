@@ -19,7 +19,7 @@ class StageMoves(NamedTuple):
     """The links that end in one stage: `past` from earlier stages, `own` from the stage itself.
 
     The instant ones of the stage itself stand by the level they serve. For the `merged` blocks a
-    scan multiplies the few earlier rows it reads together with its own, by one matrix a tick.
+    scan takes the few earlier rows it reads beside its own, in one product of `own`.
     """
 
     past: Down
@@ -55,17 +55,21 @@ def _into(plan: "Plan", stage: int, ordinary: Entries, instant: Entries) -> Stag
         levels.setdefault(plan.kinds[plan.layout.place[path[0]][0]].level, []).append((k, path))
     past = _down(plan, stage, entering(ordinary, False), own=False)
     own = _down(plan, stage, entering(ordinary, True), own=True)
+    merged = [b for b in past.products if _mergeable(past.products[b], own.products.get(b))]
+    together = {b: own.products[b].beside(past.products[b]) for b in merged}
     return StageMoves(
         past,
         _down(plan, stage, entering(instant, False), own=False),
-        own,
+        Down(own.products | together, own.scatters),
         {n: _down(plan, stage, found, own=True) for n, found in sorted(levels.items())},
-        frozenset(b for b in past.products if _mergeable(past.products[b], own.products.get(b))),
+        frozenset(merged),
     )
 
 
 def _mergeable(past: Product, own: Product | None) -> bool:
-    return own is not None and own.whole and past.dense and own.dense and past.n_out < past.n_in
+    if own is None or not own.whole or past.n_out >= past.n_in:
+        return False
+    return (past.dense and own.dense) or (past.few and own.few)
 
 
 def _down(plan: "Plan", stage: int, entries: Entries, own: bool) -> Down:

@@ -1,7 +1,7 @@
-"""The down movement of one block: rows of outputs to rows of inputs, dense or sparse."""
+"""The down movement of one block: rows of outputs to rows of inputs, dense, sparse or by link."""
 
-from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -15,6 +15,9 @@ DENSE_NS, SPARSE_NS, SPARSE_LINK_NS = 0.05, 1.0, 2.0
 
 MAX_DENSE = 1 << 24
 
+FEW = 8
+"""At most so many links are added one by one: slices and sums, which a compiler fuses."""
+
 
 @dataclass(frozen=True, eq=False)
 class Product:
@@ -22,7 +25,7 @@ class Product:
 
     From `[..., n_out, width]` to `[..., n_in, width]`; a leading axis is time. `pick` selects this
     product's coefficients from all of a machine's; `reads` the rows of Y that take part, if not
-    all do.
+    all do. A product that is neither `dense` nor `few` is a gather and a sum.
     """
 
     pick: np.ndarray
@@ -31,6 +34,7 @@ class Product:
     n_in: int
     n_out: int
     dense: bool
+    few: bool = False
     reads: np.ndarray | None = None
 
     @classmethod
@@ -42,7 +46,7 @@ class Product:
         width: int,
         dense: bool | None,
     ) -> "Product":
-        """Choose the cheaper form for links `(coefficient, row, column)`; `dense` overrides."""
+        """Choose the cheapest form for links `(coefficient, row, column)`; `dense` overrides."""
         pick, rows, columns = (
             np.array(c, np.int32) for c in zip(*sorted(links, key=_by_row), strict=True)
         )
@@ -51,20 +55,33 @@ class Product:
             columns, n_out = np.searchsorted(reads, columns).astype(np.int32), len(reads)
         else:
             reads = None
+        few = dense is None and len(rows) <= FEW
         if dense is None:
             area = n_in * n_out
             sparse_cost = len(rows) * (SPARSE_NS * width + SPARSE_LINK_NS)
             dense = area <= MAX_DENSE and area * width * DENSE_NS <= sparse_cost
-        return cls(pick, rows, columns, n_in, n_out, dense, reads)
+        return cls(pick, rows, columns, n_in, n_out, dense and not few, few, reads)
 
-    def prepare(self, coefficients: jax.Array) -> jax.Array:
-        """The coefficients as this product wants them: a matrix, or one number a link."""
+    def prepare(self, coefficients: jax.Array) -> Any:
+        """The coefficients as this product wants them: a matrix, or a number for each link."""
         own = coefficients.at[self.pick].get(mode="promise_in_bounds")
+        if self.few:
+            return [jnp.squeeze(one, 0) for one in jnp.split(own, len(self.pick))]
         if not self.dense:
             return own
         flat = jnp.zeros(self.n_in * self.n_out, own.dtype)
         places = self.rows.astype(np.int64) * self.n_out + self.columns
         return flat.at[places].add(own, mode="promise_in_bounds").reshape(self.n_in, self.n_out)
+
+    def beside(self, other: "Product") -> "Product":
+        """One product of the same form for this one's rows of Y followed by those `other` reads."""
+        return replace(
+            self,
+            pick=np.concatenate([self.pick, other.pick]),
+            rows=np.concatenate([self.rows, other.rows]),
+            columns=np.concatenate([self.columns, other.columns + self.n_out]),
+            n_out=self.n_out + other.n_out,
+        )
 
     @property
     def whole(self) -> bool:
@@ -77,9 +94,11 @@ class Product:
             return outputs
         return jnp.swapaxes(vv.rearrange(jnp.swapaxes(outputs, -1, -2), self.reads), -1, -2)
 
-    def apply(self, prepared: jax.Array, outputs: jax.Array) -> jax.Array:
+    def apply(self, prepared: Any, outputs: jax.Array) -> jax.Array:
         """The rows of inputs, of one tick or of all."""
         outputs = self.read(outputs)
+        if self.few:
+            return self._link_by_link(prepared, outputs)
         if self.dense:
             return _times(prepared, outputs)
         terms = prepared[:, None] * outputs.at[..., self.columns, :].get(mode="promise_in_bounds")
@@ -87,6 +106,15 @@ class Product:
         return zeros.at[..., self.rows, :].add(
             terms, mode="promise_in_bounds", indices_are_sorted=True
         )
+
+    def _link_by_link(self, coefficients: Sequence[jax.Array], outputs: jax.Array) -> jax.Array:
+        pieces = jnp.split(outputs, self.n_out, axis=-2)
+        sums: list[Any] = [None] * self.n_in
+        for c, row, column in zip(coefficients, self.rows, self.columns, strict=True):
+            term = c * pieces[column]
+            sums[row] = term if sums[row] is None else sums[row] + term
+        rows = [jnp.zeros_like(pieces[0]) if total is None else total for total in sums]
+        return rows[0] if len(rows) == 1 else jnp.concatenate(rows, axis=-2)
 
 
 def _times(matrix: jax.Array, rows: jax.Array) -> jax.Array:
@@ -136,13 +164,13 @@ class Down:
         """The same movement without the products of some blocks."""
         return Down({b: p for b, p in self.products.items() if b not in blocks}, self.scatters)
 
-    def prepare(self, coefficients: jax.Array) -> dict[int, jax.Array]:
+    def prepare(self, coefficients: jax.Array) -> dict[int, Any]:
         """What can be done once for all ticks while the coefficients stay."""
         return {b: product.prepare(coefficients) for b, product in self.products.items()}
 
     def apply(
         self,
-        prepared: dict[int, jax.Array],
+        prepared: Mapping[int, Any],
         coefficients: jax.Array,
         outputs: Sequence[Any],
         inputs: dict[int, jax.Array],

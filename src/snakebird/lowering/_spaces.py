@@ -16,7 +16,7 @@ from snakebird import vvalues as vv
 from snakebird.errors import GrowthError, SpaceError
 from snakebird.lowering._parameters import Split, join
 from snakebird.lowering._resume import Room
-from snakebird.machines import Machine, as_path, is_input
+from snakebird.machines import Machine, as_path, is_input, kind_clash
 from snakebird.neurons import message_space
 
 MAX_DEPTH = 48
@@ -201,9 +201,7 @@ class _Inference:
                 return False
             grown = self.outputs[name] | found
         except SpaceError as error:
-            where = f"neuron {name!r}" + (f", {error.where}" if error.where else "")
-            hint = "say shape= where the type has it, or give start values of the shape that comes"
-            raise SpaceError(error.what, where, hint) from None
+            raise kind_clash(name, self.machine.neurons[name].type, error) from None
         except GrowthError as error:
             raise GrowthError(error.what, f"neuron {name!r}", error.hint) from None
         if stop:
