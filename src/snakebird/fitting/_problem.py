@@ -22,7 +22,8 @@ class Batch(NamedTuple):
     """What differs from start to start but is not trained; leaves lead with the starts, S.
 
     L lanes are the experiments, or pieces of them. `base` holds the start values that are not
-    trained, `size` the noise of each of K columns; `extra` is handed to the model as it is.
+    trained, `size` the noise of each of K columns, `join` how much it counts where pieces do not
+    meet; `extra` is handed to the model as it is.
     """
 
     t0: Float[Array, "S L"]
@@ -32,6 +33,7 @@ class Batch(NamedTuple):
     conditions: dict[str, Float[Array, "S L"]]
     base: Float[Array, "S L d"]
     size: Float[Array, "S K"]
+    join: Float[Array, " S"]
     extra: Any = None
 
 
@@ -135,6 +137,10 @@ class Problem:
         )
         return split(out.values), split(seen), ends
 
+    def start_states(self, phi: Any, batch: Batch) -> Float[Array, "S L d"]:
+        """The state every lane starts from."""
+        return self._lanes(phi, batch)[2].reshape(*batch.base.shape)
+
     def _lanes(self, phi: Any, batch: Batch) -> tuple[Any, Any, Any]:
         S, L = batch.times.shape[:2]
         p = len(self.vector.start)
@@ -151,7 +157,7 @@ class Problem:
         return theta, const, y0
 
     def residuals(
-        self, phi: Float[Array, "S P"], batch: Batch, join: Any = 1.0
+        self, phi: Float[Array, "S P"], batch: Batch
     ) -> tuple[Float[Array, "S R"], Bool[Array, " S"]]:
         """Whitened residuals of all observations, then of all joins, and whether all lanes ran."""
         states, seen, outcome = self.solve(phi, batch)
@@ -165,7 +171,8 @@ class Problem:
             p = len(self.vector.start)
             w = batch.base + jnp.einsum("sc,ldc->sld", phi[:, p:], self.layout.spread)
             before, after = (np.array(x) for x in zip(*self.layout.joins, strict=True))
-            gaps = join * (states[:, before, -1] - w[:, after]) / self.scale
+            gaps = (states[:, before, -1] - w[:, after]) / self.scale
+            gaps = batch.join[:, None, None] * gaps
             r = jnp.concatenate([r, gaps.reshape(S, -1)], axis=1)
         return r, jnp.all(outcome.code == OK, axis=1)
 
@@ -191,6 +198,7 @@ def batch_of(data: Trajectories, base: Any, size: Any, *, starts: int, t0: float
     return Batch(
         each(first), each(padded.times), each(padded.values), each(padded.mask),
         {k: each(v) for k, v in padded.conditions.items()}, each(base), each(size),
+        jnp.ones(starts),
     )  # fmt: skip
 
 

@@ -1,0 +1,288 @@
+"""One call from a model and data to a trained model: warm start, pieces, whole trajectories."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from snakebird.equations import Hole, Solver, redrawn, with_holes
+from snakebird.errors import FitError, UnknownNameError, suggest
+from snakebird.fitting import _least_squares as ls
+from snakebird.fitting._matching import matchable, matching, points_of
+from snakebird.fitting._noise import Noise
+from snakebird.fitting._problem import Batch
+from snakebird.fitting._result import Fit, result
+from snakebird.fitting._setup import Options, Setup, setup
+from snakebird.fitting._shooting import in_pieces
+from snakebird.fitting._train import Step, Trainer, train
+from snakebird.fitting._trajectories import Trajectories
+from snakebird.fitting._vector import vector_of
+from snakebird.fitting._watch import Watch
+
+MATCHING, PIECES, WHOLE = "matching", "shooting", "trajectories"
+_PIECE, _MOST_PIECES = 6, 12
+"""How many observations a piece has, and how many pieces there are at most."""
+_JOINS = (1.0, 10.0, 100.0, 1000.0)
+"""How much it counts, round by round, that pieces meet; one is the size of a state."""
+_SPREAD = 0.3
+"""How far the parameters of other starts lie from the given ones, on the scale without bounds."""
+
+
+def fit(
+    model: Any,
+    data: Trajectories,
+    *,
+    y0: Any = None,
+    observe: Callable[..., Any] | None = None,
+    noise: Noise | Mapping[str, Noise] | None = None,
+    args: Mapping[str, Any] | None = None,
+    doses: Any = None,
+    t0: float | None = None,
+    solver: Solver | None = None,
+    stages: Sequence[str] | None = None,
+    starts: int = 6,
+    seed: int = 0,
+    rounds: int = 12,
+    budget: float | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    progress: Callable[[Step], None] | None = None,
+) -> Fit:
+    """Train all that is unknown in `model` so that its trajectories pass through `data`.
+
+    `model` is called as `model(t, y, args)` and gives the rate of every entry of `y`, which is a
+    dict of the data's columns unless `y0` gives another tree of start values (`Fixed` ones are
+    not trained) or the model has a method `start(args)`. What is seen of a state is its entries
+    by name, or what `observe(t, y, args)` or the model's method of that name says: a dict of
+    columns. `args` and the conditions of each experiment together are the dict `args`.
+
+    Noise sizes and the wildness of the holes are found from the data (evidence). `stages` are, in
+    order, any of `"matching"` (the field against slopes of the smoothed data), `"shooting"` (short
+    pieces that are joined ever more tightly) and `"trajectories"`; by default those that the data
+    allow and that are needed. `starts` are trained side by side, the worse half dropped early.
+    The best is returned; all runs with one `seed` are equal.
+
+    `budget` ends the training after so many seconds, an interrupt at once; either leaves what was
+    reached, and with `out`, a folder, a checkpoint that `resume=True` goes on from.
+
+    Raises `EquationError`, `InputError`, `FitError` before any work where something does not fit,
+    and `FitError` where no start survives.
+
+    >>> import equinox as eqx
+    >>> import snakebird as sb
+    >>> class Decay(eqx.Module):
+    ...     rate: sb.Positive
+    ...     def __call__(self, t, y, args):
+    ...         return {"x": -self.rate * y["x"]}
+    >>> data = sb.Trajectories.of([0, 1, 2, 3], {"x": [1.0, 0.61, 0.37, 0.22]})
+    >>> found = sb.fit(Decay(sb.Positive(1.0)), data, starts=1)
+    >>> round(float(found.model.rate.value), 1)
+    0.5
+    """
+    options = Options(y0, observe, noise, args, doses, t0, solver)
+    watch = _watch(progress, budget, out, resume)
+    plan = Plan(tuple(stages) if stages else None, starts, seed, rounds)
+    with jax.enable_x64(True), watch.catching():
+        return _fit(model, [data], options, plan, watch)[0]
+
+
+def fit_many(
+    model: Any,
+    data: Sequence[Trajectories],
+    *,
+    stages: Sequence[str] | None = None,
+    starts: int = 6,
+    seed: int = 0,
+    rounds: int = 12,
+    progress: Callable[[Step], None] | None = None,
+    **options: Any,
+) -> list[Fit]:
+    """Fit one model to many data sets of one shape at once; options as those of `fit`.
+
+    Far quicker than one after the other: they share one compilation and advance together.
+    """
+    watch = _watch(progress, None, None, False)
+    plan = Plan(tuple(stages) if stages else None, starts, seed, rounds)
+    with jax.enable_x64(True), watch.catching():
+        return _fit(model, list(data), Options(**options), plan, watch)
+
+
+class Plan(NamedTuple):
+    """How a fit goes about it."""
+
+    stages: tuple[str, ...] | None
+    starts: int
+    seed: int
+    rounds: int
+
+
+def _watch(progress: Any, budget: float | None, out: Any, resume: bool) -> Watch:
+    if resume and out is None:
+        raise FitError("there is no folder to resume from", "fit", "give out= as well")
+    return Watch(progress, budget, None if out is None else Path(out), resume)
+
+
+def _fit(
+    model: Any, data: list[Trajectories], options: Options, plan: Plan, watch: Watch
+) -> list[Fit]:
+    given = [setup(model, one, options) for one in data]
+    stages = plan.stages or _stages(given)
+    _check_stages(stages, given)
+    phi = jnp.asarray(np.concatenate([_draw(one, plan.starts, plan.seed) for one in given]))
+    watch.begin(np.asarray(phi), *[t for one in data for e in one for t in (e.times, e.table)],
+                stages, plan)  # fmt: skip
+    found = _through(stages, given, data, phi, plan, watch)
+    if plan.stages is None and PIECES not in stages and _missed(found, given):
+        # The start was in another valley: pieces, being short, are drawn to the data.
+        stages = (*stages[:-1], PIECES, WHOLE)
+        again = _through(stages, given, data, phi, plan, watch)
+        found = [max(pair, key=lambda one: one.score) for pair in zip(found, again, strict=True)]
+    return found
+
+
+def _through(
+    stages: Sequence[str],
+    given: list[Setup],
+    data: list[Trajectories],
+    phi: Any,
+    plan: Plan,
+    watch: Watch,
+) -> list[Fit]:
+    """All stages, or those that are left after the one a checkpoint was written in."""
+    saved = watch.saved(list(stages))
+    todo = list(stages)
+    if saved is not None:
+        todo = todo[todo.index(saved[0]) :]
+    makers = {MATCHING: _match, PIECES: _shoot, WHOLE: _whole}
+    found: Any = None
+    for stage in todo:
+        at = saved[1:] if saved is not None and saved[0] == stage else None
+        phi, found = makers[stage](given, data, phi, plan, watch, at)
+        if watch.stopped and stage != WHOLE:
+            # What was reached is judged on whole trajectories.
+            found = _whole(given, data, phi, plan._replace(rounds=1), watch, None)[1]
+            break
+    trainer, rows, state = found
+    n, history = plan.starts, tuple(watch.history)
+    return [
+        result(one, own, trainer, rows, state, slice(i * n, (i + 1) * n), history, watch.stopped)
+        for i, (one, own) in enumerate(zip(given, data, strict=True))
+    ]
+
+
+def _stages(given: list[Setup]) -> tuple[str, ...]:
+    if all(matchable(one) for one in given):
+        return MATCHING, WHOLE
+    return (PIECES, WHOLE) if given[0].batch.times.shape[-1] >= 8 else (WHOLE,)
+
+
+def _check_stages(stages: Sequence[str], given: list[Setup]) -> None:
+    for stage in stages:
+        if stage not in (MATCHING, PIECES, WHOLE):
+            raise UnknownNameError(
+                f"no stage is called {stage!r}", "stages", suggest(stage, [MATCHING, PIECES, WHOLE])
+            )
+    if not stages or stages[-1] != WHOLE:
+        raise FitError("the last stage must be 'trajectories'", "stages", "add it at the end")
+    if MATCHING in stages and not all(matchable(one) for one in given):
+        raise FitError(
+            "gradients cannot be matched: not every state is observed",
+            "stages",
+            "begin with 'shooting' instead",
+        )
+
+
+def _draw(given: Setup, starts: int, seed: int) -> np.ndarray:
+    """The vectors to start from: the model as given, then others, drawn anew."""
+    rows = [given.vector]
+    vector = given.problem.vector
+    p = len(vector.start)
+    for key in jax.random.split(jax.random.key(seed), starts)[1:]:
+        rest, *own_keys = jax.random.split(key, len(vector.holes) + 1)
+        keys = dict(zip(vector.holes, own_keys, strict=True))
+        drawn = vector_of(with_holes(given.model, _redraw(keys))).start
+        shift = _SPREAD * np.asarray(jax.random.normal(rest, (p,)))
+        own = np.where(vector.hole >= 0, drawn, vector.start + shift)
+        rows.append(np.concatenate([own, given.vector[p:]]))
+    return np.stack(rows)
+
+
+def _redraw(keys: dict[str, Any]) -> Callable[[str, Hole], Hole]:
+    return lambda name, hole: redrawn(hole, keys[name])
+
+
+def _match(given: Any, data: Any, phi: Any, plan: Plan, watch: Watch, at: Any) -> Any:
+    """Warm start: the vector field against slopes; start values stay."""
+    points = [points_of(one, own) for one, own in zip(given, data, strict=True)]
+    batch = jax.tree.map(
+        lambda *x: jnp.asarray(np.repeat(np.stack(x), plan.starts, axis=0)), *points
+    )
+    vector = given[0].problem.vector
+    p = len(vector.start)
+    each = lambda x: jnp.broadcast_to(jnp.asarray(x), (len(phi), p))
+    prior = ls.Prior(each(vector.mean), each(vector.precision))
+    residuals = matching(given[0])
+    begun = time.perf_counter()
+    state = ls.begin(residuals, phi[:, :p], batch)
+    state = jax.jit(lambda s: ls.iterate(residuals, s, batch, prior, steps=30, tol=1e-3))(state)
+    fine = jnp.isfinite(state.cost) & jnp.all(jnp.isfinite(state.phi), 1)
+    best = int(jnp.argmin(jnp.where(fine, state.cost, jnp.inf)))
+    watch.note(Step(MATCHING, 0, float(state.cost[best]), best, (), int(fine.sum()),
+                    time.perf_counter() - begun))  # fmt: skip
+    theta = jnp.where(fine[:, None], state.phi, phi[:, :p])
+    return jnp.concatenate([theta, phi[:, p:]], axis=1), None
+
+
+def _shoot(given: Any, data: Any, phi: Any, plan: Plan, watch: Watch, at: Any) -> Any:
+    """Short pieces, their ends drawn together; then the start values of the first ones."""
+    count = int(np.clip(given[0].batch.times.shape[-1] // _PIECE, 2, _MOST_PIECES))
+    cut = [in_pieces(one, own, count) for one, own in zip(given, data, strict=True)]
+    batch = _stacked([batch for _, batch, _ in cut], plan.starts)
+    p, own = len(given[0].problem.vector.start), given[0].problem.layout.count
+    nodes = np.repeat(np.stack([starts[own:] for _, _, starts in cut]), plan.starts, axis=0)
+    trainer = Trainer(cut[0][0], batch, _least(given, plan))
+    rows, first = trainer.begin(jnp.concatenate([phi, jnp.asarray(nodes)], axis=1)), 0
+    if at is not None:
+        first, rows = at
+    for number in range(first, len(_JOINS)):
+        trainer.batch = batch._replace(join=jnp.full(len(phi), _JOINS[number]))
+        rows, _ = train(trainer, rows, stage=PIECES, rounds=number + 1, first=number, steps=20,
+                        starts=plan.starts, after=watch.after)  # fmt: skip
+        if watch.stopped:
+            break
+    good = rows.alive[:, None]
+    return jnp.where(good, rows.phi[:, : p + own], phi), None
+
+
+def _whole(given: Any, data: Any, phi: Any, plan: Plan, watch: Watch, at: Any) -> Any:
+    """Whole trajectories, noise and priors found on the way."""
+    batch = _stacked([one.batch for one in given], plan.starts)
+    trainer = Trainer(given[0].problem, batch, _least(given, plan))
+    first, rows = at if at is not None else (0, trainer.begin(phi))
+    rows, state = train(
+        trainer, rows, stage=WHOLE, rounds=max(plan.rounds, first + 1), starts=plan.starts,
+        keep=(plan.starts + 1) // 2, after=watch.after, first=first,
+    )  # fmt: skip
+    return rows.phi, (trainer, rows, state)
+
+
+def _stacked(batches: list[Batch], starts: int) -> Batch:
+    return jax.tree.map(lambda *x: jnp.repeat(jnp.concatenate(x), starts, axis=0), *batches)
+
+
+def _least(given: list[Setup], plan: Plan) -> Any:
+    return jnp.asarray(np.repeat([one.least for one in given], plan.starts, axis=0))
+
+
+def _missed(found: list[Fit], given: list[Setup]) -> bool:
+    """Whether a fit is much worse than a smooth curve through its data."""
+    for one, own in zip(found, given, strict=True):
+        scatter = np.sqrt(np.mean([c.scatter**2 for c in own.curves], axis=0))
+        scale = np.array(list(one.data.scale().values()))
+        if (np.array(list(one.noise.values())) > 3 * scatter + 0.02 * scale).any():
+            return True
+    return False

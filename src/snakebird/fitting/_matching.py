@@ -1,0 +1,77 @@
+"""Gradient matching: the vector field against the slopes of smoothed data, without solving.
+
+(J. M. Varah, A spline least squares method for numerical parameter estimation in differential
+equations, SIAM J. Sci. Stat. Comput. 3, 1982.)
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from snakebird.fitting._least_squares import Residuals
+from snakebird.fitting._setup import Setup
+from snakebird.fitting._smooth import smooth
+from snakebird.fitting._trajectories import Trajectories
+
+_POINTS = 60
+"""How many points of the smoothed data are matched, in all experiments together."""
+
+
+class Points(NamedTuple):
+    """Times, states and rates to match, and the arguments there; leaves lead with the starts."""
+
+    t: Any
+    y: Any
+    rate: Any
+    conditions: dict[str, Any]
+    extra: Any = None
+
+
+def matchable(given: Setup) -> bool:
+    """Whether every state is seen in the data, so that slopes are known."""
+    entries = given.states[given.states >= 0]
+    every = len(set(entries)) == given.base.shape[1] and (given.states >= 0).all()
+    return bool(every and all(curve.known.all() for curve in given.curves))
+
+
+def points_of(given: Setup, data: Trajectories) -> Points:
+    """The smoothed data at evenly spread times, of one data set."""
+    each = max(8, _POINTS // len(data))
+    found = [smooth(experiment, each) for experiment in data]
+    order = np.argsort(given.states)
+    counts = [len(curve.times) for curve in found]
+    conditions = {
+        name: np.concatenate(
+            [np.full(n, e.conditions[name]) for n, e in zip(counts, data, strict=True)]
+        )
+        for name in data.conditions
+    }
+    return Points(
+        np.concatenate([c.times for c in found]),
+        np.concatenate([c.values[:, order] for c in found]),
+        np.concatenate([c.slopes[:, order] for c in found]),
+        conditions,
+    )
+
+
+def matching(given: Setup) -> Residuals:
+    """Residuals of the vector field against the slopes, in units of each state's usual slope."""
+    problem = given.problem
+
+    def one(t: Any, y: Any, rate: Any, unit: Any, theta: Any, conditions: Any, extra: Any) -> Any:
+        const = {"conditions": conditions, "extra": extra}
+        return (problem.rate(t, y, theta, const) - rate) / unit
+
+    def residuals(phi: Any, points: Points) -> Any:
+        # A match to a tenth of the slope is good enough to start from.
+        unit = 0.1 * jnp.sqrt(jnp.mean(points.rate**2, 1, keepdims=True)) + 1e-12
+        unit = jnp.broadcast_to(unit, points.rate.shape)
+        each = jax.vmap(one, in_axes=(0, 0, 0, 0, None, 0, None))
+        r = jax.vmap(each)(
+            points.t, points.y, points.rate, unit, phi, points.conditions, points.extra
+        )
+        return r.reshape(len(phi), -1), jnp.all(jnp.isfinite(r), (1, 2))
+
+    return residuals

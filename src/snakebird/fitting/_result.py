@@ -1,0 +1,182 @@
+"""What a fit gives back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from snakebird.equations import Hole, holes, resolve
+from snakebird.equations.lanes import OK
+from snakebird.errors import FitError, UnknownNameError, suggest
+from snakebird.fitting._least_squares import Prior, State
+from snakebird.fitting._problem import Batch, Problem
+from snakebird.fitting._setup import Setup
+from snakebird.fitting._train import Rows, Step, Trainer
+from snakebird.fitting._trajectories import Trajectories
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A trained model and all that is known about how well it fits.
+
+    `model` is the one given, trained, its parameters still parameters; `vector` the same as
+    numbers, the start values at its end; `noise` the noise size of each column; `score` the log
+    evidence of each start, the best one first kept; `stopped` says why training ended early.
+    """
+
+    model: Any
+    data: Trajectories
+    setup: Setup
+    problem: Problem
+    batch: Batch
+    vector: Float[np.ndarray, " P"]
+    prior: Prior
+    jacobian: Float[np.ndarray, "R P"]
+    residual: Float[np.ndarray, " R"]
+    cost: float
+    scores: Float[np.ndarray, " starts"]
+    history: tuple[Step, ...]
+    stopped: str = ""
+
+    @property
+    def score(self) -> float:
+        """The log evidence of the start that was kept."""
+        return float(np.max(self.scores))
+
+    @property
+    def holes(self) -> dict[str, Hole]:
+        """The trained holes by name."""
+        return holes(self.model)
+
+    @property
+    def noise(self) -> dict[str, float]:
+        """The size of the noise in each column."""
+        return dict(zip(self.problem.columns, map(float, self.batch.size[0]), strict=True))
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """The trained numbers outside holes, by name, in their own units."""
+        with jax.enable_x64(True):
+            solid = self.problem.vector.trained(self.theta)
+        found = jax.tree_util.tree_flatten_with_path(resolve(solid))[0]
+        values = {jax.tree_util.keystr(path).lstrip("."): leaf for path, leaf in found}
+        vector = self.problem.vector
+        names = [n for n, hole in zip(vector.names, vector.hole, strict=True) if hole < 0]
+        return {n: float(np.asarray(_entry(values, n))) for n in names}
+
+    @property
+    def theta(self) -> Float[np.ndarray, " p"]:
+        """The model's own numbers, without the start values."""
+        return self.vector[: len(self.problem.vector.start)]
+
+    @property
+    def start(self) -> list[Any]:
+        """The state each experiment starts from."""
+        with jax.enable_x64(True):
+            y0 = self.problem.start_states(jnp.asarray(self.vector)[None], self.batch)[0]
+            return [jax.tree.map(np.asarray, self.problem.unravel(y)) for y in y0]
+
+    def predict(
+        self, times: Any = None, *, experiment: str | int = 0
+    ) -> dict[str, Float[np.ndarray, " n"]]:
+        """The columns as the model sees them at `times`, by default those of the data."""
+        return self._solve(times, experiment)[1]
+
+    def states(self, times: Any = None, *, experiment: str | int = 0) -> Any:
+        """The state at `times`, a tree of arrays with time first."""
+        return self._solve(times, experiment)[0]
+
+    def _solve(self, times: Any, experiment: str | int) -> tuple[Any, dict[str, Any]]:
+        lane = self.lane(experiment)
+        with jax.enable_x64(True):
+            batch = self.batch_at(times, lane)
+            states, seen, outcome = self.problem.solve(jnp.asarray(self.vector)[None], batch)
+            if int(outcome.code[0, lane]) != OK:
+                raise FitError(
+                    f"the solution ends at t = {float(outcome.time[0, lane]):.4g}",
+                    f"experiment {self.data[lane].name}",
+                    "ask for earlier times",
+                )
+            unravel = jax.vmap(self.problem.unravel)
+            tree = jax.tree.map(np.asarray, unravel(states[0, lane]))
+        columns = np.asarray(seen[0, lane]).T
+        return tree, dict(zip(self.problem.columns, columns, strict=True))
+
+    def lane(self, experiment: str | int) -> int:
+        """The position of an experiment."""
+        if isinstance(experiment, int):
+            return range(len(self.data))[experiment]
+        names = [one.name for one in self.data]
+        if experiment not in names:
+            raise UnknownNameError(
+                f"no experiment is called {experiment!r}", "fit", suggest(experiment, names)
+            )
+        return names.index(experiment)
+
+    def batch_at(self, times: Any, lane: int) -> Batch:
+        """This fit's batch with other output times in every lane."""
+        own = self.data[lane].times if times is None else times
+        at = np.atleast_1d(np.asarray(own, float))
+        L, K = self.batch.times.shape[1], self.batch.values.shape[-1]
+        shape = (1, L, len(at))
+        return self.batch._replace(
+            times=jnp.broadcast_to(jnp.asarray(at), shape),
+            values=jnp.zeros((*shape, K)),
+            mask=jnp.ones((*shape, K), bool),
+        )
+
+    def __repr__(self) -> str:
+        seen = ", ".join(f"{name} ±{size:.3g}" for name, size in self.noise.items())
+        lines = [f"Fit of {type(self.model).__name__}: noise {seen}"]
+        lines += [f"  {name} = {value:.4g}" for name, value in self.parameters.items()]
+        for name, hole in self.holes.items():
+            lines.append(f"  {name}: hole ({', '.join(hole.inputs)}) -> {', '.join(hole.outputs)}")
+        if self.stopped:
+            lines.append(f"  not finished: {self.stopped}")
+        return "\n".join(lines)
+
+
+def _entry(values: Mapping[str, Any], name: str) -> Any:
+    if name in values:
+        return values[name]
+    base, _, rest = name.rpartition("[")
+    index = tuple(int(i) for i in rest.rstrip("]").split(","))
+    return np.asarray(values[base])[index]
+
+
+def result(
+    given: Setup,
+    data: Trajectories,
+    trainer: Trainer,
+    rows: Rows,
+    state: State,
+    own: slice,
+    history: tuple[Step, ...],
+    stopped: str,
+) -> Fit:
+    """The best start of one data set."""
+    scores = trainer.score(rows, state)[own]
+    if not np.isfinite(scores).any():
+        raise FitError(
+            "no start survived: every solve failed, or gave what is not a number",
+            _where(history),
+            "give better start values, bounds (Positive, Bounded), or a solver for stiff equations",
+        )
+    best = own.start + int(np.argmax(scores))
+    pick = lambda tree: jax.tree.map(lambda x: x[best : best + 1], tree)
+    batch: Batch = pick(trainer.batch)
+    vector = np.asarray(rows.phi[best])
+    model = given.problem.vector.trained(vector[: len(given.problem.vector.start)])
+    return Fit(
+        model, data, given, trainer.problem, batch._replace(size=rows.size[best : best + 1]),
+        vector, pick(trainer.prior(rows)), np.asarray(state.jacobian[best]),
+        np.asarray(state.residual[best]), float(rows.cost[best]), scores, history, stopped,
+    )  # fmt: skip
+
+
+def _where(history: tuple[Step, ...]) -> str:
+    return f"stage {history[-1].stage}" if history else "fit"

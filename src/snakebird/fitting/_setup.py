@@ -1,0 +1,285 @@
+"""From what the user gives to a problem that can be trained, with every check before any work."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Float
+
+from snakebird.equations import Explicit, Parameter, Solver, resolve
+from snakebird.errors import EquationError, FitError, InputError, UnknownNameError, suggest
+from snakebird.fitting._noise import Gaussian, Noise
+from snakebird.fitting._problem import Batch, Layout, Problem, batch_of, start_layout
+from snakebird.fitting._smooth import Curves, smooth
+from snakebird.fitting._trajectories import Trajectories
+from snakebird.fitting._units import in_units
+from snakebird.fitting._vector import vector_of
+
+
+class Options(NamedTuple):
+    """What `fit` was told, as it was told."""
+
+    y0: Any = None
+    observe: Callable[..., Any] | None = None
+    noise: Noise | Mapping[str, Noise] | None = None
+    args: Mapping[str, Any] | None = None
+    doses: Any = None
+    t0: float | None = None
+    solver: Solver | None = None
+
+
+class Setup(NamedTuple):
+    """A problem, its model with the holes in units of the data, and what is known of the states.
+
+    `curves` are smooth versions of the data, one an experiment; `states` says which entry of the
+    state each column is, -1 where a column is something else; `base` are start values, `[L, d]`.
+    """
+
+    problem: Problem
+    model: Any
+    batch: Batch
+    curves: tuple[Curves, ...]
+    states: np.ndarray
+    base: Float[np.ndarray, "L d"]
+    least: Float[np.ndarray, " K"]
+
+    @property
+    def vector(self) -> Float[np.ndarray, " P"]:
+        """The numbers to start from: the model's own and the start values."""
+        free = self.problem.layout.free
+        return np.concatenate([self.problem.vector.start, self.base[free >= 0]])
+
+
+def setup(model: Any, data: Trajectories, options: Options) -> Setup:
+    """Check all that can be checked, and put the problem together for one start."""
+    _check_kind(model, data)
+    template = _template(model, data, options)
+    layout, start = start_layout(template, len(data))
+    if hasattr(model, "start"):
+        layout = Layout(np.full_like(layout.free, -1), own=layout.own)
+    state = _plain(template)
+    unravel = ravel_pytree(state)[1]
+    curves = tuple(smooth(experiment) for experiment in data)
+    observe, states = _observation(model, options, data.names, state)
+    _check_field(model, state, data, options, observe)
+    base, scale = _starts(data, curves, states, start, layout)
+    model = in_units(model, data, curves, states, unravel, base, options.args)
+    vector = vector_of(model)
+    if not len(vector.start) and not layout.count:
+        raise FitError(
+            "the model has nothing to train",
+            type(model).__name__,
+            "put a Hole, or a number as Positive(...), Bounded(...) or Free(...), into it",
+        )
+    noise = _noise(options.noise, data.names)
+    problem = Problem(
+        vector, unravel, data.names, observe, noise, layout, options.solver or Explicit(),
+        args=options.args, scale=scale, doses=_doses(options.doses, len(data), state),
+    )  # fmt: skip
+    _check_times(data, options.t0)
+    fixed = np.where(layout.free >= 0, 0.0, base)
+    batch = batch_of(data, fixed, _sizes(noise, data, curves), starts=1, t0=options.t0)
+    scales = data.scale()
+    least = np.array([1e-5 * scales[name] for name in data.names])
+    return Setup(problem, model, batch, curves, states, base, least)
+
+
+def _plain(template: Any) -> Any:
+    is_leaf = lambda x: isinstance(x, Parameter)
+    value = lambda x: jnp.asarray(x.value if is_leaf(x) else x, float)
+    return jax.tree.map(value, template, is_leaf=is_leaf)
+
+
+def _check_kind(model: Any, data: Any) -> None:
+    if inspect.isclass(model):
+        raise EquationError(
+            f"the model is the class {model.__name__}, not one of its instances",
+            "fit",
+            f"call it: {model.__name__}(...)",
+        )
+    if not callable(model):
+        raise EquationError(
+            f"the model is a {type(model).__name__}, which cannot be called",
+            "fit",
+            "give an eqx.Module with __call__(self, t, y, args)",
+        )
+    if not isinstance(data, Trajectories):
+        raise InputError(
+            f"the data are a {type(data).__name__}",
+            "fit",
+            "wrap them: Trajectories.of(times, values) or Trajectories.read('data.csv')",
+        )
+
+
+def _template(model: Any, data: Trajectories, options: Options) -> Any:
+    """A state with start values: the user's, the model's own, or the columns themselves."""
+    if hasattr(model, "start"):
+        return _plain(resolve(model).start(_arguments(data, options)))
+    if options.y0 is not None:
+        return options.y0
+    return dict.fromkeys(data.names, 0.0)
+
+
+def _arguments(data: Trajectories, options: Options) -> Any:
+    conditions = {k: jnp.asarray(v[0]) for k, v in data.padded().conditions.items()}
+    return {**(options.args or {}), **conditions} if conditions else options.args
+
+
+def _observation(
+    model: Any, options: Options, names: tuple[str, ...], state: Any
+) -> tuple[Callable[..., Any], np.ndarray]:
+    """How columns are seen in a state, and which column is simply which entry of it."""
+    if options.observe is not None or hasattr(model, "observe"):
+        given = options.observe
+        if given is not None:
+            observe = lambda t, y, args, model: _as_columns(given(t, y, args), names)
+        else:
+            observe = lambda t, y, args, model: _as_columns(model.observe(t, y, args), names)
+        return observe, np.full(len(names), -1)
+    if isinstance(state, dict):
+        for name in names:
+            if name not in state:
+                raise UnknownNameError(
+                    f"the data have a column {name!r}, the state has none",
+                    f"state of {', '.join(map(str, state))}",
+                    f"{suggest(name, map(str, state))} or give observe=lambda t, y, args: ...",
+                )
+        order = {key: i for i, key in enumerate(sorted(state))}
+        sizes = [np.size(state[key]) for key in sorted(state)]
+        first = np.concatenate([[0], np.cumsum(sizes)])
+        return lambda t, y, args, model: y, np.array([first[order[name]] for name in names])
+    count = int(np.size(ravel_pytree(state)[0]))
+    if count != len(names):
+        raise InputError(
+            f"the state has {count} entries, the data {len(names)} columns: {', '.join(names)}",
+            "fit",
+            "give observe=lambda t, y, args: {...}, a dict of columns",
+        )
+    flat = lambda t, y, args, model: dict(zip(names, ravel_pytree(y)[0], strict=True))
+    return flat, np.arange(count)
+
+
+def _as_columns(seen: Any, names: tuple[str, ...]) -> Mapping[str, Any]:
+    if not isinstance(seen, Mapping) and len(names) == 1:
+        seen = {names[0]: seen}
+    missing = [name for name in names if not isinstance(seen, Mapping) or name not in seen]
+    if missing:
+        given = ", ".join(map(str, seen)) if isinstance(seen, Mapping) else type(seen).__name__
+        raise EquationError(
+            f"the observation gives {given}, the data have a column {missing[0]!r}",
+            "observe",
+            f"return a dict with {', '.join(map(repr, names))}",
+        )
+    return seen
+
+
+def _check_field(
+    model: Any, state: Any, data: Trajectories, options: Options, observe: Callable[..., Any]
+) -> None:
+    """The field must give a tree like the state, and the observation a number a column."""
+    args, solid = _arguments(data, options), resolve(model)
+    t = jnp.asarray(float(data[0].times[0]))
+    rate = jax.eval_shape(lambda y: solid(t, y, args), state)
+    if _shapes(rate) != _shapes(state):
+        raise EquationError(
+            f"the vector field returns {_drawn(rate)}, the state is {_drawn(state)}",
+            type(model).__name__,
+            "return the rate of every entry of the state, in a tree of the same shape",
+        )
+    seen = jax.eval_shape(lambda y: observe(t, y, args, solid), state)
+    for name in data.names:
+        if seen[name].shape != ():
+            raise EquationError(
+                f"the column {name!r} is observed as an array of shape {seen[name].shape}",
+                "observe",
+                "return one number a column",
+            )
+
+
+def _shapes(tree: Any) -> Any:
+    leaves, structure = jax.tree.flatten(tree)
+    return structure, [np.shape(leaf) for leaf in leaves]
+
+
+def _drawn(tree: Any) -> str:
+    short = lambda x: f"[{', '.join(map(str, x.shape))}]" if x.shape else "number"
+    return str(jax.tree.map(short, tree)).replace("'", "")
+
+
+def _starts(
+    data: Trajectories,
+    curves: tuple[Curves, ...],
+    states: np.ndarray,
+    start: np.ndarray,
+    layout: Layout,
+) -> tuple[Float[np.ndarray, "L d"], Float[np.ndarray, " d"]]:
+    """Start values of every lane, from the data where they are seen, and the size of a state."""
+    base = np.tile(start, (len(data), 1))
+    scales = data.scale()
+    scale = np.maximum(np.abs(start), 1e-3)
+    scale[np.abs(start) == 0] = 1.0
+    for column, entry in enumerate(states):
+        if entry < 0:
+            continue
+        scale[entry] = scales[data.names[column]]
+        for lane, curve in enumerate(curves):
+            if layout.free[lane, entry] >= 0 and curve.known[column]:
+                base[lane, entry] = curve.values[0, column]
+    return base, scale
+
+
+def _noise(given: Any, names: tuple[str, ...]) -> tuple[Noise, ...]:
+    if given is None:
+        given = Gaussian()
+    if isinstance(given, Noise):
+        return (given,) * len(names)
+    for name in given:
+        if name not in names:
+            raise UnknownNameError(f"no column is called {name!r}", "noise", suggest(name, names))
+    return tuple(given.get(name, Gaussian()) for name in names)
+
+
+def _sizes(
+    noise: tuple[Noise, ...], data: Trajectories, curves: tuple[Curves, ...]
+) -> Float[np.ndarray, " K"]:
+    """First guesses of the noise sizes: given, or a tenth of the scale of a column."""
+    scales = data.scale()
+    sizes = []
+    for kind, name in zip(noise, data.names, strict=True):
+        unit = scales[name] if isinstance(kind, Gaussian) else 1.0
+        sizes.append(0.1 * unit if kind.size is None else kind.size)
+    return np.array(sizes)
+
+
+def _doses(doses: Any, lanes: int, state: Any) -> Any:
+    """Doses as arrays: `(times, amounts)`, the amounts a list of trees like the state."""
+    if doses is None:
+        return None
+    times, amounts = doses
+    flat = np.stack([np.asarray(ravel_pytree(jax.tree.map(
+        lambda x, y: jnp.broadcast_to(jnp.asarray(x, float), jnp.shape(y)), amount, state))[0])
+        for amount in amounts])  # fmt: skip
+    if len(times) != len(flat):
+        raise InputError(
+            f"{len(times)} times of doses and {len(flat)} amounts", "doses", "give one a dose"
+        )
+    order = np.argsort(times)
+    stops = np.asarray(times, float)[order]
+    tile = lambda x: np.broadcast_to(x, (lanes, *x.shape))
+    return tile(stops), tile(flat[order])
+
+
+def _check_times(data: Trajectories, t0: float | None) -> None:
+    if t0 is None:
+        return
+    for experiment in data:
+        if experiment.times[0] < t0:
+            raise InputError(
+                f"an observation at t = {experiment.times[0]:g}, before the start t0 = {t0:g}",
+                f"experiment {experiment.name}",
+                "give an earlier t0=, or leave it out to start at the first observation",
+            )

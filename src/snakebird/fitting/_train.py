@@ -1,0 +1,175 @@
+"""Rounds of least squares with the noise re-estimated between them, and what survives of each."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from snakebird.fitting import _least_squares as ls
+from snakebird.fitting._evidence import log_evidence, reestimate
+from snakebird.fitting._problem import Batch, Problem, columns_of
+
+
+class Step(NamedTuple):
+    """What is known after a round: for the history, the progress line, and the checkpoint."""
+
+    stage: str
+    round: int
+    cost: float
+    best: int
+    sizes: tuple[float, ...]
+    alive: int
+    seconds: float
+
+
+class Rows(NamedTuple):
+    """All starts of all data sets between two rounds; enough to go on from, bit for bit.
+
+    Rows of one data set stand together: `starts` of the first, then of the second.
+    """
+
+    phi: jax.Array
+    damping: jax.Array
+    size: jax.Array
+    precision: jax.Array
+    cost: jax.Array
+    alive: jax.Array
+
+
+@dataclass(eq=False)
+class Trainer:
+    """One problem with its compiled rounds. `least` bounds the noise sizes from below."""
+
+    problem: Problem
+    batch: Batch
+    least: Any
+    tol: float = 1e-5
+    residuals: ls.Residuals | None = None
+    mean: Any = field(init=False)
+    _round: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        problem, batch = self.problem, self.batch
+        extra = problem.layout.count
+        vector = problem.vector
+        self.mean = jnp.asarray(np.concatenate([vector.mean, np.zeros(extra)]))
+        column, seen = columns_of(problem, batch)
+        count = len(vector.holes)
+        groups = np.concatenate(
+            [vector.hole[None] == np.arange(count)[:, None], np.zeros((count, extra))], axis=1
+        )
+        sized = np.array([float(noise.size is None) for noise in problem.noise])
+        self._again = partial(
+            reestimate,
+            column=jnp.asarray(column),
+            seen=jnp.asarray(seen),
+            sized=jnp.asarray(sized),
+            groups=jnp.asarray(groups, float),
+            least=self.least,
+        )
+        self._round = jax.jit(self._run)
+
+    @property
+    def rows(self) -> int:
+        """How many starts there are, of all data sets together."""
+        return self.batch.times.shape[0]
+
+    def begin(self, phi: Any) -> Rows:
+        """All starts before the first round."""
+        extra = self.problem.layout.count
+        precision = np.concatenate([self.problem.vector.precision, np.full(extra, 1e-10)])
+        S = self.rows
+        # Never of a weak type, so that the first round compiles what the others use.
+        each = lambda value: jnp.asarray(np.full(S, value))
+        return Rows(
+            jnp.asarray(phi, float), each(1e-2), jnp.asarray(self.batch.size, float),
+            jnp.asarray(np.tile(precision, (S, 1))), each(np.inf), each(True),
+        )  # fmt: skip
+
+    def prior(self, rows: Rows) -> ls.Prior:
+        """The priors of all starts."""
+        return ls.Prior(jnp.broadcast_to(self.mean, rows.phi.shape), rows.precision)
+
+    def round(self, rows: Rows, *, steps: int, evidence: bool = True) -> tuple[Rows, ls.State]:
+        """Up to `steps` steps of every start that is alive, then noise and priors anew."""
+        return self._round(rows, jnp.array(steps), jnp.array(evidence), self.batch)
+
+    def _run(self, rows: Rows, steps: Any, evidence: Any, batch: Batch) -> Any:
+        residuals = self.residuals or self.problem.residuals
+        batch = batch._replace(size=rows.size)
+        state = ls.begin(residuals, rows.phi, batch, rows.damping)
+        state = state._replace(done=~rows.alive)
+        prior = self.prior(rows)
+        state = ls.iterate(residuals, state, batch, prior, steps=steps, tol=self.tol)
+        alive = rows.alive & jnp.isfinite(state.cost)
+        new_prior, size = self._again(state, prior, rows.size)
+        keep = evidence & alive & jnp.all(jnp.isfinite(size), 1)
+        keep = keep & jnp.all(jnp.isfinite(new_prior.precision), 1)
+        pick = lambda new, old: jnp.where(keep[:, None], new, old)
+        rows = Rows(
+            state.phi, jnp.clip(state.damping, 1e-9, 1.0), pick(size, rows.size),
+            pick(new_prior.precision, rows.precision), state.cost, alive,
+        )  # fmt: skip
+        return rows, state
+
+    def score(self, rows: Rows, state: ls.State) -> np.ndarray:
+        """How good each start is, higher is better: its log evidence, -inf where it is lost."""
+        seen = np.asarray(self.batch.mask, float).sum((1, 2))
+        logs = jnp.sum(jnp.asarray(seen) * jnp.log(rows.size), 1)
+        value = np.asarray(log_evidence(state, self.prior(rows), logs))
+        return np.where(np.isfinite(value) & np.asarray(rows.alive), value, -np.inf)
+
+
+def train(
+    trainer: Trainer,
+    rows: Rows,
+    *,
+    stage: str,
+    rounds: int,
+    steps: int = 15,
+    starts: int = 1,
+    keep: int = 0,
+    after: Callable[[Step, Rows], bool] = lambda step, rows: True,
+    first: int = 0,
+) -> tuple[Rows, ls.State]:
+    """Rounds until noise and cost settle; after the second, all but `keep` starts are dropped.
+
+    `after(step, rows)` sees every round, and ends the training by returning False.
+    """
+    state = None
+    for number in range(first, rounds):
+        begun, before = time.perf_counter(), rows
+        rows, state = trainer.round(rows, steps=steps)
+        jax.block_until_ready(rows.phi)
+        score = trainer.score(rows, state)
+        if keep and number == 1:
+            rows = rows._replace(alive=rows.alive & jnp.asarray(_best(score, starts, keep)))
+        best = int(np.argmax(score))
+        step = Step(
+            stage, number, float(rows.cost[best]), best, tuple(map(float, rows.size[best])),
+            int(rows.alive.sum()), time.perf_counter() - begun,
+        )  # fmt: skip
+        if not after(step, rows) or (number >= 2 and _settled(before, rows)):
+            break
+    assert state is not None
+    return rows, state
+
+
+def _best(score: np.ndarray, starts: int, keep: int) -> np.ndarray:
+    """Which rows are among the best `keep` of their data set."""
+    table = score.reshape(-1, starts)
+    place = np.argsort(np.argsort(-table, axis=1), axis=1)
+    return (place < keep).reshape(-1)
+
+
+def _settled(before: Rows, after: Rows) -> bool:
+    alive = np.asarray(after.alive)
+    if not alive.any():
+        return True
+    change = np.abs(np.log(np.asarray(after.size) / np.asarray(before.size)))[alive]
+    return bool(np.median(change.max(1)) < 0.01)

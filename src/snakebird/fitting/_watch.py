@@ -1,0 +1,123 @@
+"""What goes on around a long fit: progress, a budget, interrupts, the history and checkpoints."""
+
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from snakebird.errors import FitError
+from snakebird.fitting._train import Rows, Step
+
+CHECKPOINT, HISTORY = "checkpoint.npz", "history.jsonl"
+
+
+@dataclass(eq=False)
+class Watch:
+    """Sees every round. With a folder, a fit that is cut short can be taken up again."""
+
+    progress: Callable[[Step], None] | None = None
+    budget: float | None = None
+    folder: Path | None = None
+    resume: bool = False
+    history: list[Step] = field(default_factory=list)
+    stopped: str = ""
+    mark: str = ""
+    _begun: float = field(default_factory=time.monotonic)
+
+    def after(self, step: Step, rows: Rows) -> bool:
+        """Note a round; False where it should be the last."""
+        if self.folder is not None:
+            _save(self.folder / CHECKPOINT, step, rows, self.mark)
+        self.note(step)
+        if self.budget is not None and time.monotonic() - self._begun > self.budget:
+            self.stopped = self.stopped or f"the budget of {self.budget:g} s is spent"
+        return not self.stopped
+
+    def note(self, step: Step) -> None:
+        """Tell the history and whoever looks on."""
+        self.history.append(step)
+        if self.folder is not None:
+            with open(self.folder / HISTORY, "a", encoding="utf-8") as file:
+                file.write(json.dumps(step._asdict()) + "\n")
+        if self.progress is not None:
+            self.progress(step)
+
+    def saved(self, stages: list[str]) -> tuple[str, int, Rows] | None:
+        """Where a checkpoint stands: its stage, the round that comes next, and the rows."""
+        if not self.resume or self.folder is None:
+            return None
+        path = self.folder / CHECKPOINT
+        if not path.exists():
+            raise FitError("there is no checkpoint", str(path), "leave out resume to begin anew")
+        with np.load(path) as file:
+            if str(file["mark"]) != self.mark or str(file["stage"]) not in stages:
+                raise FitError(
+                    "the checkpoint belongs to another model, other data or other options",
+                    str(path),
+                    "give the same ones, or another folder",
+                )
+            rows = Rows(*(jnp.asarray(file[name]) for name in Rows._fields))
+            return str(file["stage"]), int(file["round"]) + 1, rows
+
+    def begin(self, *parts: Any) -> None:
+        """Tell this fit from others, and keep what an earlier run noted only if it goes on."""
+        self.mark = fingerprint(*parts)
+        if self.folder is None:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / HISTORY
+        if not self.resume:
+            path.unlink(missing_ok=True)
+        elif path.exists():
+            lines = path.read_text(encoding="utf-8").splitlines()
+            self.history = [_step(json.loads(line)) for line in lines]
+
+    @contextlib.contextmanager
+    def catching(self) -> Iterator[None]:
+        """SIGINT and SIGTERM end the training after the round that is running."""
+
+        def note(number: int, frame: Any) -> None:
+            if self.stopped:
+                raise KeyboardInterrupt
+            self.stopped = f"interrupted by {signal.Signals(number).name}"
+
+        old = {}
+        with contextlib.suppress(ValueError):  # only the main thread may listen
+            old = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in old.items():
+                signal.signal(number, handler)
+
+
+def fingerprint(*parts: Any) -> str:
+    """A short text that differs where any of the parts does."""
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            digest.update(np.ascontiguousarray(part).tobytes())
+        else:
+            digest.update(repr(part).encode())
+    return digest.hexdigest()[:16]
+
+
+def _step(entry: dict[str, Any]) -> Step:
+    return Step(**{**entry, "sizes": tuple(entry["sizes"])})
+
+
+def _save(path: Path, step: Step, rows: Rows, mark: str) -> None:
+    """Written beside and moved, so that there is always a whole one."""
+    beside = path.with_suffix(".tmp.npz")
+    arrays: Any = {name: np.asarray(value) for name, value in rows._asdict().items()}
+    np.savez(beside, stage=step.stage, round=step.round, mark=mark, **arrays)
+    os.replace(beside, path)
