@@ -1,5 +1,8 @@
 """Differential equations with holes, and equations inside machines."""
 
+from snakebird.equations._algebraic import IndexOne as IndexOne
+from snakebird.equations._delay import solve_delayed as solve_delayed
+from snakebird.equations._grid import Grid as Grid
 from snakebird.equations._hole import (
     Hole as Hole,
     Network as Network,
