@@ -1,0 +1,1 @@
+"""From trained to readable: laws, simple numbers, programs."""
