@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import snakebird as sb
+from snakebird import vvalues as vv
 from snakebird.errors import MachineError, RoomError, UnknownNameError
 
 
@@ -133,26 +134,64 @@ def test_inner_streams_within_their_room():
     assert sb.vvalues.equal(trace.ticks()[-1].outputs["n"]["deep"], slow)
 
 
-def test_inner_streams_that_outgrow_their_room_stop_the_run():
+def test_inner_streams_that_outgrow_their_room_are_room_errors_in_both_engines():
     machine = alone(sb.machine_neuron(grower(), grow=2))
-    what = "neuron 'list' of a nested machine outgrew its room"
-    with pytest.raises(RoomError, match=what) as caught:
+    with pytest.raises(RoomError, match="a nested machine outgrew its room") as caught:
         sb.run(machine, 30)
+    where = "the outputs of 'list', 'out' in <machine 'grower': 3 neurons, 3 links>"
+    assert caught.value.where == f"neuron 'n', {where}"
     assert caught.value.hint == "reserve more with machine_neuron(..., grow=...)"
     low = sb.lower(machine)
     low(ticks=2).check()
-    with pytest.raises(eqx.EquinoxRuntimeError, match=what):
-        low(ticks=30)
-    with pytest.raises(eqx.EquinoxRuntimeError, match=what):
-        low(ticks=30).check()
+    trace = low(ticks=30)
+    with pytest.raises(RoomError) as caught:
+        trace.check()
+    first = caught.value.what
+    assert first.startswith("the machine in neuron 'n' outgrew its room at tick ")
+    assert caught.value.where == where
+    assert caught.value.hint == (
+        "reserve more with machine_neuron(..., grow=...), or use a Runner, which grows"
+    )
+    low(ticks=int(first.split("tick ")[1].split()[0]) - 1).check()
+
+
+def test_a_compiled_run_of_the_readable_engine_stops_where_a_nested_machine_outgrows_its_room():
+    neuron = sb.machine_neuron(grower(), grow=2)
+
+    @eqx.filter_jit
+    def once(state):
+        return vv.flatten(neuron.apply({"state": state})).data
+
+    space = vv.flatten(neuron.apply({})["state"]).space
+    once(vv.Flat(space, jax.numpy.zeros(space.size)))
+    with pytest.raises(eqx.EquinoxRuntimeError, match="a nested machine outgrew its room"):
+        once(vv.Flat(space, jax.numpy.ones(space.size)))
 
 
 def test_overflow_reaches_through_two_levels():
     inner = sb.machine_neuron(grower(), grow=2)
     middle = sb.Machine({"n": inner, "out": "output"}, ["n.state <- n.state", "out.deep <- n.deep"])
     machine = alone(sb.machine_neuron(middle))
-    with pytest.raises(eqx.EquinoxRuntimeError, match="neuron 'list' of a nested machine"):
-        sb.lower(machine)(ticks=30)
+    with pytest.raises(RoomError, match=r"the outputs of 'n\.list', 'n\.out' in <machine"):
+        sb.lower(machine)(ticks=30).check()
+
+
+@pytest.mark.parametrize("levels", [1, 2])
+def test_a_runner_makes_room_for_nested_machines(levels):
+    inner = sb.machine_neuron(grower(), grow=2)
+    if levels == 2:
+        links = ["n.state <- n.state", "out.deep <- n.deep"]
+        inner = sb.machine_neuron(sb.Machine({"n": inner, "out": "output"}, links))
+    machine = alone(inner)
+    runner = sb.Runner(machine, chunk=4, record="n.deep").advance(12)
+    wide = sb.machine_neuron(grower(), grow=40)
+    if levels == 2:
+        wide = sb.machine_neuron(sb.Machine({"n": wide, "out": "output"}, links))
+    slow = sb.run(alone(wide), 12)["n.deep"]
+    assert all(vv.equal(a, b) for a, b in zip(runner.trees("n.deep"), slow, strict=True))
+    assert runner.machine == machine
+    again = runner.replay()
+    assert all(vv.equal(a, b) for a, b in zip(again.trees("n.deep"), slow, strict=True))
 
 
 def test_gradients_pass_through_a_machine_that_may_outgrow_its_room():

@@ -13,6 +13,7 @@ import numpy as np
 from snakebird import vvalues as vv
 from snakebird.errors import InputError
 from snakebird.lowering._feeds import Fed
+from snakebird.lowering._overflow import listening
 from snakebird.lowering._parameters import join
 from snakebird.lowering._plan import Plan
 from snakebird.lowering._trace import Trace
@@ -296,14 +297,15 @@ def _kind_function(plan: Plan, k: int) -> Callable[..., Any]:
         if message is not None:
             feeds |= {"message": vv.Flat(plan.message_spaces[k], message[0]), "present": message[1]}
         inputs = {port: vv.Flat(space, x[port]) for port, space in spaces.items()}
-        result = join(neuron, structure, numbers).apply(inputs, **feeds)
+        with listening() as over:
+            result = join(neuron, structure, numbers).apply(inputs, **feeds)
         kept = {
             p: vv.restrict(vv.get(result, p), s).data.astype(plan.dtype) for p, s in wanted.items()
         }
-        if not clipped:
-            return kept, None
-        lost = vv.select(vv.flatten(result), lambda path: path not in kind.outputs)
-        return kept, jnp.any(lost.data != 0)
+        if clipped:
+            lost = vv.select(vv.flatten(result), lambda path: path not in kind.outputs)
+            over.append(jnp.any(lost.data != 0))
+        return kept, jnp.any(jnp.stack(over)) if over else None
 
     count = len(kind.names)
 

@@ -1,7 +1,7 @@
 """A whole machine as one neuron of another, with its own number of inner ticks."""
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any
 
 import equinox as eqx
@@ -13,12 +13,15 @@ from jax.core import Tracer
 from snakebird import vvalues as vv
 from snakebird.errors import MachineError, RoomError, UnknownNameError, suggest
 from snakebird.lowering._execute import State
-from snakebird.lowering._lower import lower
+from snakebird.lowering._lower import lift, lower
 from snakebird.lowering._lowered import Lowered
+from snakebird.lowering._overflow import growing, growing_in, heard, inner_plan
 from snakebird.lowering._plan import Plan
+from snakebird.lowering._resume import Room
+from snakebird.lowering._spaces import as_space
 from snakebird.lowering._trace import Trace
 from snakebird.machines import Machine, as_path
-from snakebird.neurons import Neuron, NeuronType, call_neuron
+from snakebird.neurons import Neuron, NeuronType, Recipe, call_neuron
 
 STATE = "state"
 """The port through which an inner machine keeps its outputs from tick to tick."""
@@ -56,9 +59,9 @@ def machine_neuron(
     `state` with weight 1, which a builder does by itself. The numbers of the machine are the
     neuron's parameters, trainable unless `train=False`.
 
-    `grow` reserves room for inner streams that grow for ever, in inner ticks from the
-    first outer tick. Once one outgrows it, the run stops with a `RoomError`; a compiled one stops
-    with an `equinox.EquinoxRuntimeError` that says the same, whether or not its trace is checked.
+    `grow` reserves room for inner streams that grow for ever, in inner ticks from the first outer
+    tick. Once one outgrows it, the readable engine stops with a `RoomError`, and of a lowered run
+    `trace.check()` raises it; a `Runner` makes more room by itself.
 
     Raises `MachineError` if it has no outputs to give or two ports are one, `UnknownNameError` for
     a source or output that is not there.
@@ -181,6 +184,12 @@ def _type(inputs: Any, outputs: Any, ticks: int, draws: bool) -> NeuronType:
         change = _pack(plan, trace.state.blocks) - _pack(plan, first.blocks)
         return _roomy(trace, found | {STATE: vv.Flat(space, change)})
 
+    def recipe(neuron: Neuron) -> Recipe:
+        low = neuron.parameters["machine"]
+        given = {"machine": lift(low), "inputs": dict(inputs), "outputs": dict(outputs)}
+        given |= {"ticks": ticks, "grow": _grow_of(low.plan), "train": bool(neuron.trainable)}
+        return Recipe("machine_neuron", given)
+
     return NeuronType(
         "machine",
         call,
@@ -189,29 +198,64 @@ def _type(inputs: Any, outputs: Any, ticks: int, draws: bool) -> NeuronType:
         defaults={"machine": None},
         loops={STATE: STATE},
         feeds=frozenset({"key"}) if draws else frozenset(),
+        recipe=recipe,
     )
 
 
+def _grow_of(plan: Plan) -> Any:
+    """The argument `grow=` a plan was made with; of a mapping the paths and spaces it means."""
+    if not isinstance(plan.grow, Mapping):
+        return plan.grow
+    return {as_path(p, plan.template.neurons): as_space(room) for p, room in plan.grow.items()}
+
+
 def _roomy(trace: Trace, outputs: Any) -> Any:
-    """The outputs themselves; raises where a neuron outgrew its room, also in compiled code."""
-    names = [name for k in trace.overflow for name in trace.plan.kinds[k].names]
-    if not names:
+    """The outputs themselves; what outgrew its room is told to the run around, or raised."""
+    if not trace.overflow:
         return outputs
-    over = jnp.concatenate([jnp.any(flags, axis=0) for flags in trace.overflow.values()])
-    errors = [
-        RoomError(
-            f"neuron {name!r} of a nested machine outgrew its room",
-            f"the outputs of {name!r} in {trace.plan.template!r}",
-            "reserve more with machine_neuron(..., grow=...)",
-        )
-        for name in names
-    ]
+    over = jnp.any(jnp.stack([jnp.any(flags) for flags in trace.overflow.values()]))
+    if heard(over):
+        return outputs
+    error = RoomError(
+        "a nested machine outgrew its room",
+        growing_in(trace.plan),
+        "reserve more with machine_neuron(..., grow=...)",
+    )
     if isinstance(over, Tracer):
-        texts = [str(error) for error in errors]
-        return eqx.branched_error_if(outputs, jnp.any(over), jnp.argmax(over), texts)
-    if jnp.any(over):
-        raise errors[int(jnp.argmax(over))]
+        return eqx.error_if(outputs, over, str(error))
+    if over:
+        raise error
     return outputs
+
+
+def widened(neuron: Neuron, held: vv.Space, ticks: int) -> Neuron:
+    """A `machine_neuron` with room for what its `state` holds and for so many more outer ticks.
+
+    Other neurons are given back as they are, and so are machines in which nothing grows.
+    """
+    if neuron.type.recipe is None or inner_plan(neuron) is None:
+        return neuron
+    given = dict(neuron.type.recipe(neuron).arguments)
+    machine, count = given["machine"], ticks * given["ticks"]
+    below = {
+        name: widened(inner, held.sub((name, STATE)), count)
+        for name, inner in machine.neurons.items()
+    }
+    if not growing(inner_plan(neuron)):
+        return neuron
+    grow = given["grow"]
+    if inner_plan(neuron).spaces.clipped:
+        room = _room(grow)
+        grow = Room(held | room.space, max(count, room.ticks or 0))
+    return machine_neuron(**given | {"machine": machine.replace(neurons=below), "grow": grow})
+
+
+def _room(grow: Any) -> Room:
+    """The argument `grow=` as one kind of thing."""
+    if isinstance(grow, Mapping):
+        parts = [space.under(path) for path, space in grow.items()]
+        return Room(reduce(vv.Space.__or__, parts, vv.Space()))
+    return grow if isinstance(grow, Room) else Room(ticks=grow)
 
 
 def _last(stream: Any) -> vv.VValue:

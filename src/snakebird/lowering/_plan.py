@@ -54,7 +54,7 @@ class Plan:
         key = _signature(machine, splits, _room_key(machine, grow), *options)
         self.__dict__.update(_known.get(key, self).__dict__)
         self.template, self.splits, self.dtype, self.key = machine, splits, dtype, key
-        self.dense, self.checkpoint = dense, checkpoint
+        self.dense, self.checkpoint, self.grow = dense, checkpoint, grow
         if key in _known:
             self._warn()
             return

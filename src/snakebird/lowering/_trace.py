@@ -9,6 +9,7 @@ import numpy as np
 
 from snakebird import vvalues as vv
 from snakebird.errors import InputError, RoomError
+from snakebird.lowering._overflow import growing_in, inner_plan
 from snakebird.lowering._ports import check_port
 from snakebird.machines import Tick, as_path
 
@@ -87,12 +88,7 @@ class Trace(eqx.Module):
         for k, over in self.overflow.items():
             *_, times, rows = np.nonzero(np.asarray(over))
             if len(times):
-                name = self.plan.kinds[k].names[rows[0]]
-                raise RoomError(
-                    f"neuron {name!r} outgrew its room at tick {times[0] + 1} of this run",
-                    f"the outputs of {name!r}, now {self.plan.kinds[k].outputs!r}",
-                    "reserve more with lower(machine, grow=...), or use a Runner, which grows",
-                )
+                raise _outgrown(self.plan, self.plan.kinds[k], int(rows[0]), int(times[0]) + 1)
         return self
 
     def ticks(self) -> list[Tick]:
@@ -104,6 +100,23 @@ class Trace(eqx.Module):
                 name = self.plan.kinds[k].names[row]
                 found[side].append((name, port, flat.space, np.asarray(flat.data)))
         return [Tick(_tree(found["in"], t), _tree(found["out"], t)) for t in range(len(self))]
+
+
+def _outgrown(plan: "Plan", kind: Any, row: int, tick: int) -> RoomError:
+    """The error of a neuron, or of the machine inside one, that outgrew its room."""
+    name = kind.names[row]
+    inner = inner_plan(plan.template.neurons[name])
+    if inner is not None and name not in plan.spaces.clipped:
+        return RoomError(
+            f"the machine in neuron {name!r} outgrew its room at tick {tick} of this run",
+            growing_in(inner),
+            "reserve more with machine_neuron(..., grow=...), or use a Runner, which grows",
+        )
+    return RoomError(
+        f"neuron {name!r} outgrew its room at tick {tick} of this run",
+        f"the outputs of {name!r}, now {kind.outputs!r}",
+        "reserve more with lower(machine, grow=...), or use a Runner, which grows",
+    )
 
 
 def _tree(streams: list[tuple[str, str, vv.Space, np.ndarray]], t: int) -> Any:

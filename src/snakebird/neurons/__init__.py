@@ -64,6 +64,7 @@ from snakebird.neurons._type import (
     RESULT as RESULT,
     Neuron as Neuron,
     NeuronType as NeuronType,
+    Recipe as Recipe,
     Trainable as Trainable,
     building as building,
     find as find,

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, TypeGuard, overload
+from typing import Any, NamedTuple, TypeGuard, overload
 
 import jax
 import numpy as np
@@ -45,6 +45,13 @@ Check = Callable[[Mapping[str, Any]], None]
 """Raises for parameters that a type cannot take."""
 
 
+class Recipe(NamedTuple):
+    """How a neuron is made again: a public function of Snakebird by name, and its arguments."""
+
+    maker: str
+    arguments: Mapping[str, Any]
+
+
 @dataclass(frozen=True, eq=False)
 class NeuronType:
     """An activation function with named inputs and outputs.
@@ -56,6 +63,7 @@ class NeuronType:
     * `loops`: memory, as input -> output pairs; a builder links each output back with weight 1.
     * `keeps`: input -> output pairs where the output is the input as long as all others are zero.
     * `check`: called with all parameters of a neuron when it is made, to raise for what is wrong.
+    * `recipe`: for types that no registry knows, how a neuron of this type is made again.
 
     Called with values it computes; called with parameters only it gives a `Neuron`; inside a
     builder it makes a neuron and gives its streams.
@@ -71,6 +79,7 @@ class NeuronType:
     keeps: Mapping[str, str] = field(default_factory=dict)
     feeds: frozenset[str] = frozenset()
     check: Check | None = None
+    recipe: Callable[[Any], Recipe] | None = None
 
     def __repr__(self) -> str:
         return f"<neuron type {self.signature}>"

@@ -10,6 +10,7 @@ import numpy as np
 from snakebird import vvalues as vv
 from snakebird.errors import GrowthError, InputError, SpaceError
 from snakebird.lowering import Lowered, Room, State, lower, outputs_of, state_of
+from snakebird.lowering._nested import STATE, widened
 from snakebird.lowering._spaces import as_space, fits
 from snakebird.machines import Link, Machine, as_path
 from snakebird.vvalues import Space
@@ -38,6 +39,9 @@ class Form:
             name: neuron.replace(space=self.heard[name]) if name in self.heard else neuron
             for name, neuron in self.machine.neurons.items()
         }
+        if self.room.ticks is not None:
+            held = {name: self.room.space.sub((name, STATE)) for name in neurons}
+            neurons = {n: widened(neurons[n], held[n], self.room.ticks) for n in neurons}
         machine = self.machine.replace(neurons=neurons)
         return lower(machine, record="all", grow=self.room, dtype=self.dtype)
 
