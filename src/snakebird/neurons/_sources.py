@@ -45,7 +45,7 @@ def linked_source(
     **inputs: vv.VValue,
 ) -> vv.VValue:
     """A `source` that is active only while something links to it, to whatever input."""
-    return vv.where(present, message, default)
+    return source.function(message=message, present=present, default=default)
 
 
 def message_space(parameters: Any) -> vv.Space:
@@ -150,7 +150,13 @@ def _numbers(row: list[str], columns: int, where: str) -> list[float]:
 def cons(list: vv.VValue, signal: vv.VValue, *, flag: str = "") -> vv.VValue:
     """Puts each signal that is not zero before the list: `{"this": signal, "rest": list}`.
 
-    With `flag`, only signals with something at that key count (arXiv 1712.07447, section 6.3).
+    With `flag`, a signal counts if it has something at that key, and no other does (arXiv
+    1712.07447, section 6.3): so a click at the zero vector, which is no signal by itself, can be
+    put on the list, as `cons(flag="clicked")` with signals `{"clicked": 1, "x": 0, "y": 0}`.
+
+    >>> click = {"clicked": 1, "x": 0, "y": 0}
+    >>> cons({}, {"x": 0, "y": 0}, flag="clicked"), vv.get(cons({}, click, flag="clicked"), "this")
+    ({}, {'clicked': 1, 'x': 0, 'y': 0})
     """
     marker = vv.max_norm(vv.get(signal, flag) if flag else signal)
     arrived = marker > 0 if not vv.is_exact(marker) else bool(marker)
