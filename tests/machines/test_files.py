@@ -62,9 +62,9 @@ def test_a_machine_that_cannot_be_saved_leaves_the_file_alone(tmp_path):
     path = tmp_path / "m.json"
     sb.save(from_json(CLOCK), path)
     with pytest.raises(MachineError) as error:
-        sb.save(Machine({"net": sb.call_neuron(abs, inputs=("x",))}), path)
+        sb.save(Machine({"net": sb.solve_neuron(lambda t, y, args: -y, 1.0)}), path)
     assert str(error.value) == (
-        "the neuron 'net' is of a type that is not registered, 'call': "
+        "the neuron 'net' is of a type that is not registered, 'solve': "
         "Python objects cannot be saved\n"
         "  at neuron net\n"
         "  hint: make the type with @sb.neuron at the top of a module"
@@ -176,8 +176,8 @@ BEGIN = 'a machine file begins {"format": "snakebird machine", "version": 1'
             "leave one of them out",
         ),
         (
-            changed('"version": 1', '"version": 2'),
-            "made by a newer Snakebird (format version 2), this one reads up to 1",
+            changed('"version": 1', '"version": 3'),
+            "made by a newer Snakebird (format version 3), this one reads up to 2",
             "m.json: version, line 3",
             "upgrade: pip install --upgrade snakebird",
         ),

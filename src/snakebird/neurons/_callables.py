@@ -8,7 +8,7 @@ from typing import Any
 from snakebird import vvalues as vv
 from snakebird.errors import MachineError
 from snakebird.neurons._numbers import root
-from snakebird.neurons._type import RESULT, Neuron, NeuronType
+from snakebird.neurons._type import RESULT, Neuron, NeuronType, Recipe
 
 
 def call_neuron(
@@ -61,7 +61,13 @@ def _call_type(
         result = function(*[root(v, known.get(p, ())) for p, v in zip(inputs, values, strict=True)])
         return result if len(outputs) == 1 else _by_name(outputs, result)
 
-    return NeuronType("call", call, inputs=inputs, outputs=outputs, defaults={"function": None})
+    def recipe(neuron: Neuron) -> Recipe:
+        given = {"function": neuron.parameters["function"], "inputs": inputs, "outputs": outputs}
+        return Recipe("call_neuron", {**given, "shapes": known, "train": bool(neuron.trainable)})
+
+    return NeuronType(
+        "call", call, inputs=inputs, outputs=outputs, defaults={"function": None}, recipe=recipe
+    )
 
 
 def _by_name(outputs: tuple[str, ...], result: Any) -> Mapping[str, Any]:

@@ -61,11 +61,11 @@ def write_whole(path: Path, text: str) -> None:
         raise
 
 
-def restore(path: str | Path) -> Runner:
+def restore(path: str | Path, allow: Any = ()) -> Runner:
     """The runner of a file; raises `FileFormatError` for one that is damaged."""
     data = _read(path)
     try:
-        return _runner(data)
+        return _runner(data, allow)
     except FileFormatError as error:
         raise FileFormatError(
             error.what, f"{path}{error.where and ', ' + error.where}", error.hint or _AGAIN
@@ -108,7 +108,7 @@ def _read(path: str | Path) -> dict[str, Any]:
     return data
 
 
-def _runner(data: dict[str, Any]) -> Runner:
+def _runner(data: dict[str, Any], allow: Any) -> Runner:
     runner = object.__new__(Runner)
     dtype = np.dtype(data["dtype"])
     if jnp.zeros(0, dtype).dtype != dtype:
@@ -124,9 +124,9 @@ def _runner(data: dict[str, Any]) -> Runner:
     for part in data["history"]:
         past = None
         for item in part["items"]:
-            past = (_item(item, dtype), past)
-        segments.append(Segment(_moment(part["start"], dtype), past))
-    runner._now = replace(_moment(data["now"], dtype), segments=tuple(segments))
+            past = (_item(item, dtype, allow), past)
+        segments.append(Segment(_moment(part["start"], dtype, allow), past))
+    runner._now = replace(_moment(data["now"], dtype, allow), segments=tuple(segments))
     runner._paths = recorded_paths(runner._now.form.machine, runner._record)
     return runner
 
@@ -143,10 +143,10 @@ def _moment_data(moment: Moment) -> dict[str, Any]:
     }
 
 
-def _moment(data: dict[str, Any], dtype: np.dtype) -> Moment:
+def _moment(data: dict[str, Any], dtype: np.dtype, allow: Any) -> Moment:
     room = Room(exact.space_of_data(data["room"]["space"]), data["room"]["ticks"])
     heard = {name: exact.space_of_data(space) for name, space in data["heard"].items()}
-    form = Form(machine_of(data["machine"]), room, heard, dtype)
+    form = Form(machine_of(data["machine"], allow), room, heard, dtype)
     tick = int(data["tick"])
     form, state = form.holding(exact.tree(data["outputs"]), tick)
     queues = {name: Queue(_messages(items)) for name, items in data["pending"].items()}
@@ -174,7 +174,7 @@ def _item_data(item: Event | Record) -> dict[str, Any]:
     return {**parts, "machine": machine_data(item.content[0])}
 
 
-def _item(data: dict[str, Any], dtype: np.dtype) -> Event | Record:
+def _item(data: dict[str, Any], dtype: np.dtype, allow: Any) -> Event | Record:
     kind, tick = data["kind"], int(data["tick"])
     if kind == "record":
         streams = {}
@@ -190,7 +190,7 @@ def _item(data: dict[str, Any], dtype: np.dtype) -> Event | Record:
     elif kind == "set":
         content = (tuple(data["output"]), exact.tree(data["value"]))
     elif kind == "replace":
-        content = (machine_of(data["machine"]),)
+        content = (machine_of(data["machine"], allow),)
     else:
         raise FileFormatError(f"nothing of the kind {kind!r} happens to a runner")
     return Event(tick, kind, content)
@@ -209,6 +209,6 @@ def machine_data(machine: Machine) -> Any:
     return json.loads(machines.to_json(machine))
 
 
-def machine_of(data: Any) -> Machine:
+def machine_of(data: Any, allow: Any = ()) -> Machine:
     """The machine of the JSON data of its file."""
-    return machines.from_json(json.dumps(data), "its machine")
+    return machines.from_json(json.dumps(data), "its machine", allow=allow)

@@ -296,14 +296,16 @@ class Runner:
         save(self, path)
 
     @classmethod
-    def restore(cls, path: str | Path) -> "Runner":
+    def restore(cls, path: str | Path, *, allow: Any = ()) -> "Runner":
         """The runner of a file; it goes on as the saved one would have. No code of it is run.
+
+        `allow` has the modules whose Python functions the machine may call, as in `load`.
 
         Raises `FileFormatError` for a file that is damaged or no such file.
         """
         from snakebird.running._file import restore
 
-        return restore(path)
+        return restore(path, allow)
 
 
 def _plus(outputs: Any, at: vv.Path, update: Any) -> Any:

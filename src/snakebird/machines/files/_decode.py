@@ -12,6 +12,7 @@ from snakebird.machines._link import Link
 from snakebird.machines._machine import Machine
 from snakebird.machines.files._encode import FORMAT, VERSION, fits
 from snakebird.machines.files._locate import JsonPath, line_of, repeated_key, show_json_path
+from snakebird.machines.files._made import MAKERS, Allowed, function_of, maker
 from snakebird.neurons import REGISTRY, Neuron, NeuronType, Trainable
 
 _DEEPEST = 100
@@ -22,20 +23,21 @@ _KIND_HINT = "give a file that sb.save wrote"
 _NUMBER_HINT = 'write a finite number, or a fraction like "1/3"'
 
 
-def from_json(text: str | bytes, where: str = "") -> Machine:
-    """The machine of a file's text; nothing in it is run.
+def from_json(text: str | bytes, where: str = "", *, allow: Allowed = ()) -> Machine:
+    """The machine of a file's text; nothing in it is run, but Python functions that you allow.
 
-    `where` names the file in messages. Raises `FileFormatError` for whatever else it is, with
-    the place: `links[3].weight, line 17`.
+    `where` names the file in messages, `allow` the modules whose functions it may call, or such
+    functions. Raises `FileFormatError` for whatever else it is, with the place:
+    `links[3].weight, line 17`.
     """
-    return _Reader(text, where).machine()
+    return _Reader(text, where, tuple(allow)).machine()
 
 
 class _Reader:
     """Reads one text; `fail` complains about the value at a path."""
 
-    def __init__(self, text: str | bytes, where: str):
-        self.file = where
+    def __init__(self, text: str | bytes, where: str, allow: Allowed = ()):
+        self.file, self.allow = where, allow
         self.text = self._decoded(text) if isinstance(text, bytes) else text
         self.data = self._parsed()
 
@@ -86,30 +88,36 @@ class _Reader:
 
     def machine(self) -> Machine:
         """The machine, read from the top."""
-        data = self._header()
-        name = self.text_at(data.get("name", ""), ("name",))
+        self._header()
+        return self.machine_at(self.data, (), ("format", "version"))
+
+    def machine_at(self, data: Any, path: JsonPath = (), header: tuple[str, ...] = ()) -> Machine:
+        """The machine of an object, that of a nested one too."""
+        optional = ("name", "start", "free_start", "matrix_from")
+        data = self.object_at(data, path, (*header, "neurons", "links"), optional)
+        name = self.text_at(data.get("name", ""), (*path, "name"))
         neurons = {
-            name: self.neuron(given, ("neurons", name))
-            for name, given in self.object_at(data["neurons"], ("neurons",)).items()
+            name: self.neuron(given, (*path, "neurons", name))
+            for name, given in self.object_at(data["neurons"], (*path, "neurons")).items()
         }
         links = [
-            self.link(given, ("links", k))
-            for k, given in enumerate(self.list_at(data["links"], ("links",)))
+            self.link(given, (*path, "links", k))
+            for k, given in enumerate(self.list_at(data["links"], (*path, "links")))
         ]
-        start = self.object_at(data.get("start", {}), ("start",))
-        start = {key: self.value(given, ("start", key)) for key, given in start.items()}
-        free = self.list_at(data.get("free_start", []), ("free_start",))
-        free = [self.path_at(given, ("free_start", k)) for k, given in enumerate(free)]
+        start = self.object_at(data.get("start", {}), (*path, "start"))
+        start = {key: self.value(given, (*path, "start", key)) for key, given in start.items()}
+        free = self.list_at(data.get("free_start", []), (*path, "free_start"))
+        free = [self.path_at(given, (*path, "free_start", k)) for k, given in enumerate(free)]
         carrier = data.get("matrix_from")
-        carrier = None if carrier is None else self.path_at(carrier, ("matrix_from",))
+        carrier = None if carrier is None else self.path_at(carrier, (*path, "matrix_from"))
         make: Callable[..., Machine] = lambda **given: Machine(neurons, name=name, **given)
         try:
             return make(links=links, start=start, matrix_from=carrier, free_start=free)
         except SnakebirdError as error:
-            raise self._blame(error, make, neurons, links, start, free, carrier) from None
+            raise self._blame(path, error, make, neurons, links, start, free, carrier) from None
 
-    def _header(self) -> dict[str, Any]:
-        begin = f'a machine file begins {{"format": "{FORMAT}", "version": {VERSION}'
+    def _header(self) -> None:
+        begin = f'a machine file begins {{"format": "{FORMAT}", "version": 1'
         data = self.data
         if not isinstance(data, dict) or "format" not in data:
             raise self.fail((), "this is JSON, but not a machine file", begin)
@@ -129,11 +137,10 @@ class _Reader:
                 f"this one reads up to {VERSION}",
                 "upgrade: pip install --upgrade snakebird",
             )
-        optional = ("name", "start", "free_start", "matrix_from")
-        return self.object_at(data, (), ("format", "version", "neurons", "links"), optional)
 
     def _blame(
         self,
+        at: JsonPath,
         error: SnakebirdError,
         make: Callable[..., Machine],
         neurons: Mapping[str, Neuron],
@@ -159,11 +166,13 @@ class _Reader:
             try:
                 alone()
             except SnakebirdError as cause:
-                return self.fail(path, cause.what, cause.hint)
-        return self.fail(("links",), error.what, error.hint)
+                return self.fail((*at, *path), cause.what, cause.hint)
+        return self.fail((*at, "links"), error.what, error.hint)
 
     def neuron(self, data: Any, path: JsonPath) -> Neuron:
-        """A neuron of a registered type."""
+        """A neuron of a registered type, or one that a function makes."""
+        if isinstance(data, dict) and "make" in data:
+            return self.made(data, path)
         data = self.object_at(data, path, ("type",), ("parameters", "trainable"))
         name = self.text_at(data["type"], (*path, "type"))
         if name not in REGISTRY:
@@ -186,6 +195,49 @@ class _Reader:
             return kind.with_parameters(**values)
         except SnakebirdError as error:
             raise self.fail((*path, "parameters"), error.what, error.hint) from None
+
+    def made(self, data: Any, path: JsonPath) -> Neuron:
+        """A neuron that a function of Snakebird makes of arguments."""
+        data = self.object_at(data, path, ("make", "with"))
+        name = self.text_at(data["make"], (*path, "make"))
+        if name not in MAKERS:
+            what = f"nothing that makes neurons is named {name!r}"
+            raise self.fail((*path, "make"), what, suggest(name, MAKERS))
+        given = self.object_at(data["with"], (*path, "with"))
+        given = {k: self.argument(value, (*path, "with", k)) for k, value in given.items()}
+        try:
+            return maker(name)(**given)
+        except SnakebirdError as error:
+            raise self.fail((*path, "with"), error.what, error.hint) from None
+        except (TypeError, ValueError, AttributeError) as error:
+            what = f"{name} cannot take this: {str(error).splitlines()[0]}"
+            raise self.fail((*path, "with"), what, _KIND_HINT) from None
+
+    def argument(self, data: Any, path: JsonPath) -> Any:
+        """An argument: a machine, a mapping as pairs, a function by name, or what is plain."""
+        if isinstance(data, list):
+            return tuple(self.argument(item, (*path, k)) for k, item in enumerate(data))
+        kind = next(iter(data)) if isinstance(data, dict) and len(data) == 1 else None
+        if kind == "machine":
+            return self.machine_at(data["machine"], (*path, "machine"))
+        if kind == "pairs":
+            return dict(self._pairs(data["pairs"], (*path, "pairs")))
+        if kind == "function":
+            at = (*path, "function")
+            try:
+                return function_of(self.text_at(data["function"], at), self.allow)
+            except FileFormatError as error:
+                raise self.fail(at, error.what, error.hint) from None
+        return self.plain(data, path)
+
+    def _pairs(self, data: Any, path: JsonPath) -> Iterable[tuple[Any, Any]]:
+        for k, pair in enumerate(self.list_at(data, path)):
+            at = (*path, k)
+            if len(self.list_at(pair, at)) != 2:
+                raise self.fail(at, f"found {_short(pair)}, expected a key and its value")
+            key = self.text_at(pair[0], (*at, 0)) if not isinstance(pair[0], list) else None
+            key = self.texts_at(pair[0], (*at, 0)) if key is None else key
+            yield key, self.argument(pair[1], (*at, 1))
 
     def _known(self, key: str, kind: NeuronType, path: JsonPath) -> None:
         if key not in kind.defaults:

@@ -10,17 +10,20 @@ from snakebird import vvalues as vv
 from snakebird.errors import MachineError, ValueFormatError
 from snakebird.machines._link import Link
 from snakebird.machines._machine import Machine
+from snakebird.machines.files._made import name_of
 from snakebird.machines.printing._literals import is_default, plain
 from snakebird.neurons import REGISTRY, Neuron
 
-FORMAT, VERSION = "snakebird machine", 1
+FORMAT, VERSION = "snakebird machine", 2
+"""Version 2 has neurons that a function makes; a file without them is still of version 1."""
 
 
 def to_json(machine: Machine) -> str:
     """The text of a machine file: one line for each neuron, link and start value.
 
-    Parameters stand there when they differ from the defaults of the type. Raises `MachineError`
-    for what a file cannot hold: Python objects and neuron types that are not registered.
+    Parameters stand there when they differ from the defaults of the type; a nested machine stands
+    there whole, and a Python function by the name it can be imported under. Raises `MachineError`
+    for what a file cannot hold: other Python objects, and neuron types that are not registered.
 
     >>> print(to_json(Machine({"n": "timer"}, ["n.timer <- n.timer"], name="clock")), end="")
     {
@@ -35,24 +38,32 @@ def to_json(machine: Machine) -> str:
       ]
     }
     """
-    parts = [
-        f'"format": {_line(FORMAT)}',
-        f'"version": {VERSION}',
-        f'"name": {_line(machine.name)}',
-    ]
-    neurons = {name: _neuron(name, neuron) for name, neuron in machine.neurons.items()}
-    parts.append(_object("neurons", neurons))
-    parts.append(_list("links", [_link(link) for link in machine.links]))
+    data = _machine(machine)
+    made = any("make" in neuron for neuron in data["neurons"].values())
+    parts = [f'"format": {_line(FORMAT)}', f'"version": {VERSION if made else 1}']
+    by_line = {"neurons": _object, "start": _object, "links": _list, "free_start": _list}
+    for key, part in data.items():
+        lay_out = by_line.get(key)
+        parts.append(lay_out(key, part) if lay_out else f"{_line(key)}: {_line(part)}")
+    return "{\n  " + ",\n  ".join(parts) + "\n}\n"
+
+
+def _machine(machine: Machine) -> dict[str, Any]:
+    """A machine as data, without what its file begins with."""
+    data: dict[str, Any] = {
+        "name": machine.name,
+        "neurons": {name: _neuron(name, neuron) for name, neuron in machine.neurons.items()},
+        "links": [_link(link) for link in machine.links],
+    }
     start = {
         name: _value(value, f"the start value of {name!r}") for name, value in machine.start.items()
     }
-    if start:
-        parts.append(_object("start", start))
+    data |= {"start": start} if start else {}
     if machine.free_start:
-        parts.append(_list("free_start", [list(path) for path in sorted(machine.free_start)]))
+        data["free_start"] = [list(path) for path in sorted(machine.free_start)]
     if machine.matrix_from is not None:
-        parts.append(f'"matrix_from": {_line(machine.matrix_from)}')
-    return "{\n  " + ",\n  ".join(parts) + "\n}\n"
+        data["matrix_from"] = list(machine.matrix_from)
+    return data
 
 
 def fits(default: Any, value: Any) -> bool:
@@ -94,6 +105,11 @@ def _link(link: Link) -> dict[str, Any]:
 
 def _neuron(name: str, neuron: Neuron) -> dict[str, Any]:
     kind = neuron.type
+    if kind.recipe is not None:
+        recipe = kind.recipe(neuron)
+        where = f"of the neuron {name!r}"
+        given = {k: _argument(v, f"the {k} {where}") for k, v in recipe.arguments.items()}
+        return {"make": recipe.maker, "with": given}
     if REGISTRY.get(kind.name) is not kind:
         raise MachineError(
             f"the neuron {name!r} is of a type that is not registered, {kind.name!r}: "
@@ -109,6 +125,20 @@ def _neuron(name: str, neuron: Neuron) -> dict[str, Any]:
     data: dict[str, Any] = {"type": kind.name}
     data |= {"parameters": given} if given else {}
     return data | ({"trainable": sorted(neuron.trainable)} if neuron.trainable else {})
+
+
+def _argument(value: Any, where: str) -> Any:
+    """An argument of what makes a neuron: a machine, a mapping or a function says what it is."""
+    if isinstance(value, Machine):
+        return {"machine": _machine(value)}
+    if isinstance(value, Mapping):
+        pairs = [[_argument(k, where), _argument(v, where)] for k, v in value.items()]
+        return {"pairs": pairs}
+    if isinstance(value, (tuple, list)):
+        return [_argument(item, where) for item in value]
+    if callable(value):
+        return {"function": name_of(value, where)}
+    return _plain(plain(value), where)
 
 
 def _parameter(name: str, neuron: Neuron, key: str) -> Any:

@@ -7,6 +7,7 @@ from snakebird.errors import FileFormatError, suggest
 from snakebird.machines._machine import Machine
 from snakebird.machines.files._decode import from_json
 from snakebird.machines.files._encode import to_json
+from snakebird.machines.files._made import Allowed
 
 
 def save(machine: Machine, path: str | os.PathLike[str]) -> None:
@@ -32,8 +33,11 @@ def save(machine: Machine, path: str | os.PathLike[str]) -> None:
         draft.unlink(missing_ok=True)
 
 
-def load(path: str | os.PathLike[str]) -> Machine:
-    """Read a machine that `save` wrote; nothing in the file is run.
+def load(path: str | os.PathLike[str], *, allow: Allowed = ()) -> Machine:
+    """Read a machine that `save` wrote; nothing in the file is run, nothing is imported for it.
+
+    A machine with Python functions needs your word: `allow` has the modules they may come from,
+    by name or themselves, or these functions. Such a module is imported if it is not yet.
 
     Raises `FileFormatError` for a file that is missing or holds anything else.
     """
@@ -47,4 +51,4 @@ def load(path: str | os.PathLike[str]) -> Machine:
     except OSError as error:
         what = f"cannot read this: {error.strerror or error}"
         raise FileFormatError(what, str(place), "give a machine file") from None
-    return from_json(raw, str(place))
+    return from_json(raw, str(place), allow=allow)
