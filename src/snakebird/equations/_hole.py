@@ -121,10 +121,16 @@ class Hole(eqx.Module):
         return out * scaling.size
 
     def with_model(self, model: Any) -> "Hole":
-        """The same hole with another model, which sees the inputs as they are."""
+        """The same hole with another model, which sees the inputs as they are and may be negative.
+
+        The outputs still sum to zero where they did.
+        """
         ones = jnp.ones(len(self.inputs)), jnp.ones(len(self.outputs))
         plain = Fixed(Scaling(jnp.zeros(len(self.inputs)), *ones))
-        return eqx.tree_at(lambda h: (h.model, h.scaling), self, (model, plain))
+        new = object.__new__(Hole)
+        for name, value in (*vars(self).items(), ("model", model), ("scaling", plain)):
+            object.__setattr__(new, name, False if name == "positive" else value)
+        return new
 
     def scaled(self, center: Any, width: Any, size: Any) -> "Hole":
         """The same hole, its model measuring inputs and outputs in these units."""

@@ -104,6 +104,7 @@ def fit_many(
     """Fit one model to many data sets of one shape at once; options as those of `fit`.
 
     Far quicker than one after the other: they share one compilation and advance together.
+    A list of models, one a data set, lets each start from its own; all are of one structure.
     """
     watch = _watch(progress, None, None, False)
     plan = Plan(tuple(stages) if stages else None, starts, seed, rounds)
@@ -129,7 +130,8 @@ def _watch(progress: Any, budget: float | None, out: Any, resume: bool) -> Watch
 def _fit(
     model: Any, data: list[Trajectories], options: Options, plan: Plan, watch: Watch
 ) -> list[Fit]:
-    given = [setup(model, one, options) for one in data]
+    models = model if isinstance(model, list) else [model] * len(data)
+    given = [setup(own, one, options) for own, one in zip(models, data, strict=True)]
     stages = plan.stages or _stages(given)
     _check_stages(stages, given)
     phi = jnp.asarray(np.concatenate([_draw(one, plan.starts, plan.seed) for one in given]))
@@ -167,6 +169,8 @@ def _through(
             found = _whole(given, data, phi, plan._replace(rounds=1), watch, None)[1]
             break
     trainer, rows, state = found
+    # The noise was found after the last step: cost and derivatives are those of what is returned.
+    rows, state = trainer.round(rows, steps=1, evidence=False)
     n, history = plan.starts, tuple(watch.history)
     return [
         result(one, own, trainer, rows, state, slice(i * n, (i + 1) * n), history, watch.stopped)

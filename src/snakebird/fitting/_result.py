@@ -170,7 +170,8 @@ def result(
     pick = lambda tree: jax.tree.map(lambda x: x[best : best + 1], tree)
     batch: Batch = pick(trainer.batch)
     vector = np.asarray(rows.phi[best])
-    model = given.problem.vector.trained(vector[: len(given.problem.vector.start)])
+    own_numbers = trainer.problem.vector
+    model = own_numbers.trained(vector[: len(own_numbers.start)])
     return Fit(
         model, data, given, trainer.problem, batch._replace(size=rows.size[best : best + 1]),
         vector, pick(trainer.prior(rows)), np.asarray(state.jacobian[best]),

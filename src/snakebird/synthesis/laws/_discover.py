@@ -1,0 +1,136 @@
+"""From a trained hole to ranked laws, each refitted inside the equation.
+
+What a change of the hole does to the solution is, to first order, linear in the change. So which
+few terms can take the net's place is a linear regression on the raw residuals, with every noise
+and every start value in its place; no derivative of the data and no output of the net is fitted.
+Its best subsets become candidates, each is refitted in the equation itself, and the search is
+repeated about the best of them.
+"""
+
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+
+from snakebird.errors import FitError, UnknownNameError, suggest
+from snakebird.fitting import Fit
+from snakebird.fitting.core import visited
+from snakebird.synthesis.laws._around import Around, Local
+from snakebird.synthesis.laws._columns import Columns
+from snakebird.synthesis.laws._library import Library, default_library
+from snakebird.synthesis.laws._ranked import Laws, ranked
+from snakebird.synthesis.laws._refit import Candidate, Judged, Refit
+from snakebird.synthesis.laws._search import Support, best_subsets
+
+
+def discover(
+    fit: Fit,
+    hole: str | None = None,
+    *,
+    library: Library | None = None,
+    terms: int = 6,
+    candidates: int = 64,
+) -> Laws:
+    """Closed-form laws for a hole, the most probable first.
+
+    `library` holds the terms to try, by default polynomials and sines of the hole's inputs;
+    `terms` is how many a law has at most, all outputs together; `candidates` how many are refitted
+    in each of two passes. The laws are ranked by their evidence, which weighs how well the raw
+    data are met against how much the law could have said; their weights are posterior
+    probabilities among the candidates. Several laws with weight are several answers that the
+    data allow.
+
+    Raises `FitError` for a fit without holes, `UnknownNameError` for a hole it does not have.
+    """
+    return discover_many([fit], hole, library=library, terms=terms, candidates=candidates)[0]
+
+
+def discover_many(
+    fits: Sequence[Fit],
+    hole: str | None = None,
+    *,
+    library: Library | None = None,
+    terms: int = 6,
+    candidates: int = 64,
+) -> list[Laws]:
+    """`discover` for several fits of one model, such as those of `fit_many`, all at once."""
+    fits = list(fits)
+    name = _chosen(fits[0], hole)
+    inputs = fits[0].holes[name].inputs
+    library = default_library(inputs) if library is None else library
+    if library.inputs != inputs:
+        raise FitError(
+            f"the library is of {', '.join(library.inputs)}, the hole of {', '.join(inputs)}",
+            f"discover({name!r})",
+            f"make it with inputs {' '.join(inputs)!r}",
+        )
+    with jax.enable_x64(True):
+        return _discover(fits, name, library, terms, candidates)
+
+
+def _chosen(fit: Fit, hole: str | None) -> str:
+    names = list(fit.holes)
+    if not names:
+        raise FitError("the model has no hole", "discover", "put a Hole where the law should be")
+    if hole is None and len(names) == 1:
+        return names[0]
+    if hole not in names:
+        what = "there are several holes" if hole is None else f"no hole is called {hole!r}"
+        raise UnknownNameError(what, "discover", suggest(hole or "", names))
+    return hole
+
+
+def _discover(
+    fits: list[Fit], name: str, library: Library, terms: int, candidates: int
+) -> list[Laws]:
+    seen = [visited(one.problem, one.vector, one.batch)[name] for one in fits]
+    inputs = np.concatenate([x for x, _ in seen])
+    outputs = np.concatenate([out for _, out in seen])
+    columns = Columns(library, inputs, outputs[:, : fits[0].holes[name].free_outputs])
+    refit = Refit(fits, name, columns, terms)
+    around = Around(fits, name, columns)
+    numbers = range(len(fits))
+    tried: list[set[Support]] = [set() for _ in fits]
+    first = around([around.start(i) for i in numbers])
+    new = _candidates(first, refit, terms, candidates, tried)
+    judged = [[one for one in refit(new) if one.candidate.fit == i] for i in numbers]
+    best = [min(own, key=lambda one: one.score) for own in judged]
+    again = around([_about(one, refit, around) for one in best])
+    new = _candidates(again, refit, terms, candidates // 2, tried)
+    for one in refit(new):
+        judged[one.candidate.fit].append(one)
+    return [ranked(own, refit) for own in judged]
+
+
+def _about(one: Judged, refit: Refit, around: Around) -> np.ndarray:
+    """The vector of the linear problem with a law in the net's place."""
+    phi = around.start(one.candidate.fit)
+    phi[around.off] = 1.0
+    phi[around.others] = one.phi[refit.others]
+    for k, place in enumerate(one.candidate.support):
+        phi[around.coefficient[place]] += one.phi[refit.coefficient[k]]
+    return phi
+
+
+def _candidates(
+    local: list[Local], refit: Refit, terms: int, most: int, tried: list[set[Support]]
+) -> list[Candidate]:
+    """The best few subsets of each linear problem that were not tried yet."""
+    found = []
+    usable = np.tile(refit.columns.usable, refit.outputs)
+    for i, problem in enumerate(local):
+        A, b = problem.alone()
+        subsets = best_subsets(A, b, most=terms, usable=usable)
+        new = [(left + _price(support, refit), support) for support, left in subsets.items()
+               if support not in tried[i]]  # fmt: skip
+        for _, support in sorted(new)[:most]:
+            tried[i].add(support)
+            coefficients, shift = problem.solve(support)
+            found.append(Candidate(i, support, coefficients, shift))
+    return found
+
+
+def _price(support: Support, refit: Refit) -> float:
+    """About what a form pays for itself: its description, and a coefficient for each term."""
+    rows = np.log(float(refit.fits[0].batch.mask.sum()))
+    return refit.description(support) + rows * len(support)

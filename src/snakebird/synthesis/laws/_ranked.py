@@ -1,0 +1,192 @@
+"""Laws in the order of their probability."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from snakebird.equations import Hole, with_holes
+from snakebird.fitting import Fit
+from snakebird.fitting.core import Prior, columns_of
+from snakebird.synthesis.laws._columns import constants
+from snakebird.synthesis.laws._law import Law
+from snakebird.synthesis.laws._refit import Judged, Refit
+
+SHOWN = 8
+"""How many laws a printed table has."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ranked:
+    """One law and how good it is.
+
+    `score` is minus twice the log evidence, lower is better; `loss` minus twice the log
+    likelihood; `weight` the posterior probability among the candidates; `terms` their number.
+    """
+
+    law: Law
+    score: float
+    loss: float
+    weight: float
+    terms: int
+    judged: Judged
+    refit: Refit
+
+    @cached_property
+    def fit(self) -> Fit:
+        """The fit with the law in the hole's place, to predict with."""
+        return _as_fit(self.judged, self.refit, self.law)
+
+    def __repr__(self) -> str:
+        return f"<weight {self.weight:.2f}: {'; '.join(str(self.law).splitlines())}>"
+
+
+@dataclass(frozen=True, eq=False)
+class Laws:
+    """Laws for a hole, the most probable first."""
+
+    hole: str
+    entries: tuple[Ranked, ...]
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __iter__(self) -> Iterator[Ranked]:
+        return iter(self.entries)
+
+    def __getitem__(self, place: int) -> Ranked:
+        return self.entries[place]
+
+    @property
+    def best(self) -> Law:
+        """The most probable law."""
+        return self.entries[0].law
+
+    @property
+    def sure(self) -> bool:
+        """Whether the best law has more than nine tenths of the weight."""
+        return self.entries[0].weight > 0.9
+
+    def pareto(self) -> tuple[Ranked, ...]:
+        """Of each number of terms the law that fits best, while more terms fit better."""
+        front: list[Ranked] = []
+        for one in sorted(self.entries, key=lambda own: (own.terms, own.loss)):
+            if not front or (one.terms > front[-1].terms and one.loss < front[-1].loss):
+                front.append(one)
+        return tuple(front)
+
+    def __repr__(self) -> str:
+        lines = [f"Laws for {self.hole}", "  weight  terms  -2 log L  law"]
+        for one in self.entries[:SHOWN]:
+            law = "; ".join(str(one.law).splitlines())
+            lines.append(f"  {one.weight:6.3f}  {one.terms:5d}  {one.loss:8.1f}  {law}")
+        if not self.sure:
+            count = int(np.searchsorted(np.cumsum([e.weight for e in self.entries]), 0.95)) + 1
+            lines.append(f"  The data do not tell the first {count} apart.")
+        return "\n".join(lines)
+
+
+def ranked(judged: list[Judged], refit: Refit) -> Laws:
+    """Judged candidates in order, the same law found twice kept once."""
+    best: dict[Any, Judged] = {}
+    for one in judged:
+        columns = refit.columns
+        form = tuple(
+            sorted((p // len(columns), columns.columns[p % len(columns)].term.expression.sort_key())
+                   for p in one.candidate.support)
+        )  # fmt: skip
+        if np.isfinite(one.score) and (form not in best or one.score < best[form].score):
+            best[form] = one
+    order = sorted(best.values(), key=lambda one: one.score)
+    scores = np.array([one.score for one in order])
+    weights = np.exp(-0.5 * (scores - scores.min(initial=np.inf)))
+    weights = weights / weights.sum() if len(weights) else weights
+    entries = [
+        Ranked(
+            _law(one, refit), one.score, one.loss, float(w), len(one.candidate.support), one, refit
+        )
+        for one, w in zip(order, weights, strict=True)
+    ]
+    return Laws(refit.hole, tuple(entries))
+
+
+def _law(one: Judged, refit: Refit) -> Law:
+    """The closed form with its coefficients and their standard errors."""
+    hole, columns = refit.fits[one.candidate.fit].holes[refit.hole], refit.columns
+    errors = _errors(one, refit)
+    terms: dict[str, list[Any]] = {name: [] for name in hole.outputs}
+    spread: dict[str, list[Any]] = {name: [] for name in hole.outputs}
+    for k, place in enumerate(one.candidate.support):
+        o, j = divmod(place, len(columns))
+        column, scale = columns.columns[j], columns.scale[o, j]
+        value = float(one.phi[refit.coefficient[k]] * scale)
+        given: tuple[Any, ...] = (value, column.term)
+        if column.start:
+            width = columns.inner
+            free = one.phi[[refit.inner[k * width + i] for i in range(len(column.start))]]
+            given = (*given, tuple(map(float, constants(column.term, column.start, free))))
+        for name, sign in _targets(hole, o):
+            terms[name].append((sign * given[0], *given[1:]))
+            spread[name].append(float(errors[k] * scale))
+    return Law.of_terms(hole.inputs, terms, errors=spread)
+
+
+def _targets(hole: Hole, output: int) -> list[tuple[str, float]]:
+    """Which outputs a term goes to: what is conserved leaves the last one."""
+    own = [(hole.outputs[output], 1.0)]
+    return [*own, (hole.outputs[-1], -1.0)] if hole.conserved else own
+
+
+def _errors(one: Judged, refit: Refit) -> np.ndarray:
+    """Standard errors of the coefficients, in their scaled units, by the Gauss-Newton matrix."""
+    k = len(one.candidate.support)
+    column, _ = columns_and_sizes(one, refit)
+    live = [*refit.coefficient[:k], *refit.others]
+    rows = one.jacobian[:, live] / column[:, None]
+    matrix = rows.T @ rows + 1e-10 * np.eye(len(live))
+    scale = 1 / np.sqrt(np.diag(matrix))
+    inverse = np.linalg.pinv(matrix * scale[:, None] * scale) * scale[:, None] * scale
+    return np.sqrt(np.maximum(np.diag(inverse)[:k], 0.0))
+
+
+def columns_and_sizes(one: Judged, refit: Refit) -> tuple[np.ndarray, np.ndarray]:
+    """By how much each residual, and each column's noise, is larger than in the fit."""
+    column, _ = columns_of(refit.problem, refit.fits[one.candidate.fit].batch)
+    return column @ one.sizes + (column.sum(1) == 0), one.sizes
+
+
+def _as_fit(one: Judged, refit: Refit, law: Law) -> Fit:
+    """A fit whose hole is the law."""
+    with jax.enable_x64(True):
+        _, batch, prior = refit.rows([one.candidate])
+        batch = batch._replace(size=batch.size * jnp.asarray(one.sizes))
+    parent = refit.fits[one.candidate.fit]
+    factor, _ = columns_and_sizes(one, refit)
+    vector = refit.problem.vector
+    plain = vector.trained(one.phi[: len(vector.start)])
+    model = with_holes(
+        plain, lambda n, h: h.with_model(Known(law, h.free_outputs)) if n == refit.hole else h
+    )
+    return Fit(
+        model, parent.data, parent.setup, refit.problem, batch, one.phi,
+        Prior(*prior), one.jacobian / factor[:, None], one.residual / factor,
+        0.5 * float(np.sum((one.residual / factor) ** 2)), np.array([-0.5 * one.score]),
+        parent.history, parent.stopped,
+    )  # fmt: skip
+
+
+class Known:
+    """A law as the model of a hole."""
+
+    def __init__(self, law: Law, outputs: int):
+        self.law, self.outputs = law, outputs
+
+    def __call__(self, x: Any) -> Any:
+        return self.law.array(x)[: self.outputs]
+
+    def __repr__(self) -> str:
+        return str(self.law)
