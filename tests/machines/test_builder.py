@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import snakebird as sb
+from snakebird import vvalues as vv
 from snakebird.errors import MachineError, SnakebirdError, UnknownNameError
 from snakebird.machines import Link, Machine, run
 
@@ -72,6 +73,21 @@ def test_marks_go_with_terms():
         Link("relu", "x", ("x", "signal"), 1, trainable=False),
         Link("relu", "x", ("x", "signal"), 2, instant=True),
     )
+
+
+def test_a_number_comes_with_the_instant_stream_it_is_added_to():
+    @sb.machine
+    def m(x: sb.Space([()]), y: sb.Space([()])):
+        sb.relu(1 - sb.instant(x), name="soon")
+        sb.relu(y - 1 + sb.instant(x), name="both")
+        sb.relu(sb.instant(x) + sb.instant(1, now=False), name="late")
+
+    ones = {link.to: link.instant for link in m.links if link.source[0] == "one"}
+    assert ones == {"soon": True, "both": False, "late": False}
+    ticks = sb.run(m, inputs={"x": [3, 0.25, 0.5]})["soon.result"]
+    assert [float(vv.number(x)) for x in ticks] == [0, 0.75, 0.5]
+    fast = sb.lower(m, record="soon.result")({"x": [3, 0.25, 0.5]}).number("soon.result")
+    assert fast.tolist() == [0, 0.75, 0.5]
 
 
 def test_a_machine_may_be_fixed_as_a_whole():

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, strategies as st
 
 import snakebird as sb
 from snakebird.machines import Link, Machine, to_source
@@ -44,7 +44,7 @@ CELL = """import snakebird as sb
 @sb.machine
 def cell(x: sb.Numbers("a", "b")):
     inp = sb.sigmoid(sb.instant(0.5 * x["a"] - 0.25 * x["b"]))
-    forget = sb.sigmoid(1 + sb.instant(x["a"]))
+    forget = sb.sigmoid(sb.instant(x["a"] + 1))
     out = sb.sigmoid(sb.instant(x["b"]))
     new = sb.tanh(sb.instant(x["a"] + x["b"]))
     product = sb.product(y=sb.instant(forget))
@@ -104,6 +104,23 @@ def test_the_source_of_a_machine_builds_an_equal_one(machine: Machine):
     built = rebuilt(to_source(machine))
     assert built == machine
     assert [exact(link) for link in built.links] == [exact(link) for link in machine.links]
+
+
+marks = st.tuples(st.booleans(), st.booleans(), st.sampled_from([1, -1, 2, -0.5]))
+terms = st.sets(st.tuples(st.sampled_from(["one.result", "x.signal", "y.signal"]), marks))
+
+
+@given(terms)
+def test_numbers_and_streams_with_any_marks_print_as_what_they_are(chosen: set):
+    places = {(source, instant): (free, w) for source, (instant, free, w) in chosen}
+    links = [
+        Link("n", "x", tuple(source.split(".")), w, instant, free)
+        for (source, instant), (free, w) in sorted(places.items())
+    ]
+    names = {source.split(".")[0] for source, _ in places}
+    kinds = {n: sb.constant(value=1) if n == "one" else sb.source() for n in names}
+    machine = Machine({**kinds, "n": "relu"}, links)
+    assert rebuilt(to_source(machine)) == machine
 
 
 def exact(link: Link) -> tuple:

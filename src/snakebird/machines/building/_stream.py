@@ -25,7 +25,8 @@ class Term(NamedTuple):
 class Stream:
     """A linear combination of outputs; `+ - * /` with numbers and other streams make new ones.
 
-    `stream["key"]` is the part of it below a key. Passed to a neuron, every term becomes a link.
+    `stream["key"]` is the part of it below a key. Passed to a neuron, every term becomes a link. A
+    number that is added to a stream carried by instant links alone comes by an instant link too.
     """
 
     __array_ufunc__ = None  # NumPy scalars leave `2.0 * stream` to this class
@@ -52,7 +53,11 @@ class Stream:
     def __add__(self, other: Any) -> "Stream":
         if not _is_addend(other):
             return NotImplemented
-        return Stream(self._terms + _addend(other))
+        terms = self._terms
+        added = _addend(other)
+        if not isinstance(other, Stream) and _all_instant(terms):
+            added = tuple(term._replace(instant=True) for term in added)
+        return Stream(terms + added)
 
     def __radd__(self, other: Any) -> "Stream":
         return self + other
@@ -220,9 +225,13 @@ def is_linear(given: Any) -> bool:
     return isinstance(given, Stream) or _is_number(given)
 
 
-def instant(stream: Any) -> Stream:
-    """The same stream carried by instant links: this tick's values instead of the last one's."""
-    return Stream(tuple(term._replace(instant=True) for term in terms_of(stream)))
+def instant(stream: Any, *, now: bool = True) -> Stream:
+    """The same stream carried by instant links: this tick's values instead of the last one's.
+
+    A number added to it comes as soon: `1 - instant(x)` is `instant(1 - x)`. With `now=False` all
+    links are ordinary ones: `instant(x) + instant(1, now=False)` adds the 1 one tick later.
+    """
+    return Stream(tuple(term._replace(instant=now) for term in terms_of(stream)))
 
 
 def fixed(stream: Any) -> Stream:
@@ -241,6 +250,12 @@ def _is_addend(given: Any) -> bool:
 def _addend(given: Any) -> tuple[Term, ...]:
     """The terms to add; the exact 0 that `sum` begins with adds none."""
     return () if vv.is_exact(given) and given == 0 else terms_of(given)
+
+
+def _all_instant(terms: tuple[Term, ...]) -> bool:
+    """Whether terms come from neurons, by instant links alone."""
+    flags = [term.instant for term in terms if term.node is not None]
+    return bool(flags) and all(flags)
 
 
 def _scaled(stream: Stream, factor: Any) -> Stream:

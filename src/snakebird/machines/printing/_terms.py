@@ -26,7 +26,8 @@ def sum_of(
     """The sum of links, `sb.instant(...)` and `sb.fixed(...)` around those so marked.
 
     `port` writes an output; `one` names the neuron whose links are plain numbers; without
-    `fixed` that mark is left out.
+    `fixed` that mark is left out. A number that stands before an instant sum would be taken for
+    a part of it, so an ordinary one is marked as such.
     """
     marked: dict[tuple[bool, bool], list[Link]] = {mark: [] for mark in _MARKS}
     for link in links:
@@ -35,7 +36,9 @@ def sum_of(
     for mark, opening in _MARKS.items():
         found = [_term(link, port, literals, one) for link in marked[mark]]
         found.sort(key=lambda term: term[0])
-        signed = [(sign, doc) for _, sign, doc in found]
+        signed: list[tuple[str, Doc]] = [(sign, doc) for _, sign, doc in found]
+        if not opening and _taken_in(marked, one):
+            signed = [(sign, Group("sb.instant(", (doc, "now=False"), ")")) for sign, doc in signed]
         if opening and signed:
             terms.append(
                 ("+", Group(opening, (_one_or_sum(signed),), ")" * opening.count("("), comma=False))
@@ -43,6 +46,14 @@ def sum_of(
         else:
             terms += signed
     return _one_or_sum(terms)
+
+
+def _taken_in(marked: dict[tuple[bool, bool], list[Link]], one: str | None) -> bool:
+    """Whether links without a mark are numbers alone, and the sum goes on with an instant one."""
+    first, *rest = marked.items()
+    following = next(((mark, links) for mark, links in rest if links), ((False, False), []))
+    streams = any(link.source[0] != one for link in following[1])
+    return following[0][0] and streams and all(link.source[0] == one for link in first[1])
 
 
 def _one_or_sum(terms: list[tuple[str, Doc]]) -> Doc:
