@@ -117,18 +117,21 @@ def _restored_start(low: Lowered) -> Any:
         path for path in space.paths if np.array_equal(old[space.slot(path)], new[space.slot(path)])
     }
 
-    def filled(node: Any, path: vv.Path) -> Any:
-        if isinstance(node, dict):
-            return {
-                key: filled(branch, path if key == vv.NUMBER else (*path, key))
-                for key, branch in node.items()
-            }
-        return (
-            node
-            if path in same
-            else leaves[path].reshape(space.shape(path))
-            if space.shape(path)
-            else _shortest(leaves[path].reshape(()))
-        )
+    def leaf(path: vv.Path, old: Any) -> Any:
+        if path in same:
+            return old
+        new = leaves[path].reshape(space.shape(path))
+        return new if space.shape(path) else _shortest(new)
 
-    return filled(machine.start, ())
+    filled: dict[str, Any] = {}
+    waiting: list[tuple[dict[str, Any], Any, vv.Path]] = [(filled, machine.start, ())]
+    while waiting:
+        made, node, at = waiting.pop()
+        for key, branch in node.items():
+            path = at if key == vv.NUMBER else (*at, key)
+            if isinstance(branch, dict):
+                made[key] = {}
+                waiting.append((made[key], branch, path))
+            else:
+                made[key] = leaf(path, branch)
+    return filled

@@ -192,10 +192,23 @@ def _as_neuron(name: str, given: Neuron | NeuronType | str) -> Neuron:
 
 def _same(a: Any, b: Any) -> bool:
     """Equality all the way down, arrays and modules included."""
-    if isinstance(a, Mapping) and isinstance(b, Mapping):
-        return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
-    if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
-        return len(a) == len(b) and all(map(_same, a, b))
+    waiting = [(a, b)]
+    while waiting:
+        one, other = waiting.pop()
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            if one.keys() != other.keys():
+                return False
+            waiting += [(one[key], other[key]) for key in one]
+        elif isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+            if len(one) != len(other):
+                return False
+            waiting += zip(one, other, strict=True)
+        elif not _same_leaf(one, other):
+            return False
+    return True
+
+
+def _same_leaf(a: Any, b: Any) -> bool:
     if isinstance(a, (np.ndarray, jax.Array)) or isinstance(b, (np.ndarray, jax.Array)):
         left, right = np.asarray(a), np.asarray(b)
         return left.shape == right.shape and bool((left == right).all())

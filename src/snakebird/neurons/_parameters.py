@@ -70,9 +70,13 @@ def _numbers(kind: str, name: str, value: Any) -> Any:
 
 
 def _holds_flat(value: Any) -> bool:
-    return isinstance(value, Mapping) and any(
-        isinstance(branch, vv.Flat) or _holds_flat(branch) for branch in value.values()
-    )
+    waiting = [value]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, vv.Flat):
+            return True
+        waiting += node.values() if isinstance(node, Mapping) else ()
+    return False
 
 
 def _finite(leaf: Any) -> bool:

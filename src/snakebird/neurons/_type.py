@@ -192,7 +192,7 @@ class Neuron:
 
     def __repr__(self) -> str:
         shown = [
-            f"{k}={f'trainable({v!r})' if k in self.trainable else repr(v)}"
+            f"{k}={f'trainable({_shown(v)})' if k in self.trainable else _shown(v)}"
             for k, v in self.parameters.items()
             if k in self.trainable or v is not self.type.defaults[k]
         ]
@@ -231,6 +231,14 @@ class Neuron:
         result = kind.function(*args, **rest, **self.parameters, **fed)
         check_result(kind.name, kind.outputs, result)
         return {kind.outputs[0]: result} if _single(kind.outputs) else result
+
+
+def _shown(value: Any) -> str:
+    """A parameter as text; Python itself shows no tree of a thousand levels."""
+    try:
+        return repr(value)
+    except RecursionError:
+        return "<a deep tree>"
 
 
 def _single(outputs: tuple[str, ...] | None) -> TypeGuard[tuple[str]]:

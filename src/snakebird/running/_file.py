@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from snakebird import machines
-from snakebird.errors import FileFormatError, SnakebirdError
+from snakebird.errors import FileFormatError, MachineError, SnakebirdError
 from snakebird.lowering import Room
 from snakebird.machines import Link, Machine
 from snakebird.running import _exact as exact
@@ -25,6 +25,18 @@ KIND, VERSION = "snakebird runner", 1
 
 def save(runner: Runner, path: str | Path) -> None:
     """Write a runner to a file, which is whole or not there at all."""
+    try:
+        text = _text(runner)
+    except RecursionError:
+        raise MachineError(
+            "this runner holds a tree that is nested too deeply for a file",
+            "Runner.save",
+            "hold long lists as arrays, or raise sys.setrecursionlimit",
+        ) from None
+    write_whole(Path(path), text)
+
+
+def _text(runner: Runner) -> str:
     now = runner._now
     data = {
         "format": KIND,
@@ -44,7 +56,7 @@ def save(runner: Runner, path: str | Path) -> None:
         f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False, allow_nan=False)}"
         for key, value in data.items()
     ]
-    write_whole(Path(path), "{\n" + ",\n".join(lines) + "\n}\n")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -72,6 +84,10 @@ def restore(path: str | Path, allow: Any = ()) -> Runner:
         ) from None
     except SnakebirdError:
         raise
+    except RecursionError:
+        raise FileFormatError(
+            "a tree in the file is nested too deeply", str(path), _AGAIN
+        ) from None
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         missing = f"its part {error} is missing" if isinstance(error, KeyError) else str(error)
         raise FileFormatError(f"the file is damaged: {missing}", str(path), _AGAIN) from None

@@ -42,10 +42,23 @@ def _leaf_to_json(node: Leaf) -> Any:
 
 def from_json(data: Any, where: Path = ()) -> VValue:
     """The value of parsed JSON; raises `ValueFormatError` with the path of what is no number."""
-    if isinstance(data, dict):
-        value = {key: from_json(branch, (*where, key)) for key, branch in data.items()}
-        check(value, where)
-        return value
+    if not isinstance(data, dict):
+        return _leaf_of_json(data, where)
+    value: dict[str, Any] = {}
+    waiting = [(value, data, where)]
+    while waiting:
+        made, node, path = waiting.pop()
+        for key, branch in node.items():
+            if isinstance(branch, dict):
+                made[key] = {}
+                waiting.append((made[key], branch, (*path, key)))
+            else:
+                made[key] = _leaf_of_json(branch, (*path, key))
+    check(value, where)
+    return value
+
+
+def _leaf_of_json(data: Any, where: Path) -> Leaf:
     if isinstance(data, list):
         return _array(data, where)
     if isinstance(data, str):

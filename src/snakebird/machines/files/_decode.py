@@ -8,6 +8,7 @@ from typing import Any
 
 from snakebird import vvalues as vv
 from snakebird.errors import FileFormatError, SnakebirdError, suggest
+from snakebird.machines._depth import DEEPEST, deeper
 from snakebird.machines._link import Link
 from snakebird.machines._machine import Machine
 from snakebird.machines.files._encode import FORMAT, VERSION, fits
@@ -15,10 +16,9 @@ from snakebird.machines.files._locate import JsonPath, line_of, repeated_key, sh
 from snakebird.machines.files._made import MAKERS, Allowed, function_of, maker
 from snakebird.neurons import REGISTRY, Neuron, NeuronType, Trainable
 
-_DEEPEST = 100
 _LONGEST = 300  # digits of a whole number: more are no finite double either
 _FRACTION = re.compile(rf"[-+]?[0-9]{{1,{_LONGEST}}}/[0-9]{{1,{_LONGEST}}}")
-_TOO_DEEP = f"this is nested deeper than {_DEEPEST} levels"
+_TOO_DEEP = f"this is nested deeper than {DEEPEST} levels"
 _KIND_HINT = "give a file that sb.save wrote"
 _NUMBER_HINT = 'write a finite number, or a fraction like "1/3"'
 
@@ -77,7 +77,7 @@ class _Reader:
             raise self._fail(f"this is not JSON: {error.msg}", at, _KIND_HINT) from None
         except RecursionError:
             raise self._fail(_TOO_DEEP, "", _KIND_HINT) from None
-        if _deeper(data, _DEEPEST):
+        if deeper(data):
             raise self._fail(_TOO_DEEP, "", _KIND_HINT)
         if twice and (repeated := repeated_key(self.text)):
             path, line = repeated
@@ -372,17 +372,6 @@ class _Reader:
         if not found:
             raise self.fail(path, "found an empty list, expected a neuron and one of its outputs")
         return found
-
-
-def _deeper(data: Any, limit: int) -> bool:
-    """Whether a value is nested deeper than that, without recursion."""
-    level = [data] if isinstance(data, (dict, list)) else []
-    for _ in range(limit):
-        inner = [node.values() if isinstance(node, dict) else node for node in level]
-        level = [leaf for part in inner for leaf in part if isinstance(leaf, (dict, list))]
-        if not level:
-            return False
-    return True
 
 
 def _short(data: Any) -> str:

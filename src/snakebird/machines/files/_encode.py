@@ -8,6 +8,7 @@ import numpy as np
 
 from snakebird import vvalues as vv
 from snakebird.errors import MachineError, ValueFormatError
+from snakebird.machines._depth import DEEPEST, deeper
 from snakebird.machines._link import Link
 from snakebird.machines._machine import Machine
 from snakebird.machines.files._made import name_of
@@ -39,6 +40,8 @@ def to_json(machine: Machine) -> str:
     }
     """
     data = _machine(machine)
+    if deeper(data):
+        raise _too_deep("the machine", "machine")
     made = any("make" in neuron for neuron in data["neurons"].values())
     parts = [f'"format": {_line(FORMAT)}', f'"version": {VERSION if made else 1}']
     by_line = {"neurons": _object, "start": _object, "links": _list, "free_start": _list}
@@ -165,6 +168,8 @@ def _plain(value: Any, where: str) -> Any:
 def _value(value: Any, where: str) -> Any:
     """A V-value as JSON, made of finite numbers only."""
     value = vv.unflatten(value)
+    if deeper(value):
+        raise _too_deep(where, where.removeprefix("the "))
     _check(value, where)
     try:
         return vv.to_json(value)
@@ -186,6 +191,14 @@ def _check(value: Any, where: str) -> None:
 
 def _kind(leaf: Any) -> str:
     return "f" if vv.is_exact(leaf) else leaf.dtype.kind
+
+
+def _too_deep(what: str, where: str) -> MachineError:
+    return MachineError(
+        f"{what} is nested deeper than a file may be, {DEEPEST} levels in all",
+        where,
+        "hold long lists as arrays",
+    )
 
 
 def _unsaved(where: str, value: Any) -> MachineError:

@@ -12,6 +12,7 @@ import jax.core
 import numpy as np
 
 from snakebird import vvalues as vv
+from snakebird.machines._depth import DEEPEST, deeper
 from snakebird.machines._machine import _same
 from snakebird.machines.printing._layout import Doc, Group, Joined, call
 
@@ -19,6 +20,13 @@ RESERVED = frozenset({"sb", "np", "Fraction"})
 """Names that a printed source uses itself."""
 
 PLACEHOLDER = "..."
+
+
+class DeepTree:
+    """Stands for a tree that is nested deeper than Python reads."""
+
+    def __repr__(self) -> str:
+        return f"a tree of more than {DEEPEST} levels"
 
 
 class Literals:
@@ -31,6 +39,9 @@ class Literals:
     def write(self, value: Any) -> Doc:
         """A value as an expression; `...` for a Python object, which `unwritten` then holds."""
         value = plain(value)
+        if deeper(value):
+            self.unwritten.append(DeepTree())
+            return PLACEHOLDER
         if value is None or isinstance(value, (bool, int)):
             return repr(value)
         if isinstance(value, float):
