@@ -16,6 +16,7 @@ from snakebird.lowering._feeds import Fed
 from snakebird.lowering._overflow import listening
 from snakebird.lowering._parameters import join
 from snakebird.lowering._plan import Plan
+from snakebird.lowering._product import History
 from snakebird.lowering._trace import Trace
 
 Rows = dict[int, jax.Array]
@@ -87,8 +88,8 @@ class Execution:
         found: Rows = {}
         early: Rows = {}
         if moves.past or moves.past_instant:
-            now = [_joined(parts) for parts in history]
-            past = [_delayed(x, state.blocks[b]) for b, x in enumerate(now)]
+            now = [History(parts) for parts in history]
+            past = [History(parts, state.blocks[b]) for b, parts in enumerate(history)]
             early = {b: moves.past.products[b].read(past[b]) for b in moves.merged}
             prepared = moves.past.prepare(self.weights)
             rest = moves.past.without(moves.merged)
@@ -205,17 +206,6 @@ def _read(plan: Plan, k: int, streams: dict[tuple[int, int], jax.Array]) -> Port
         else:
             found[port] = jnp.zeros((len(kind.names), len(columns)), plan.dtype)
     return found
-
-
-def _joined(parts: list[jax.Array]) -> Any:
-    return None if not parts else parts[0] if len(parts) == 1 else jnp.concatenate(parts, axis=1)
-
-
-def _delayed(now: Any, first: jax.Array) -> Any:
-    """What each tick reads: the outputs of the tick before, at first those of the state."""
-    if now is None:
-        return None
-    return jnp.concatenate([first[None, : now.shape[1]], now[:-1]])[: len(now)]
 
 
 def _of_stage(plan: Plan, stage: int, fed: Fed) -> dict[int, Any]:

@@ -20,6 +20,38 @@ FEW = 8
 
 
 @dataclass(frozen=True, eq=False)
+class History:
+    """The outputs of a block over all ticks, in `parts` of rows `[ticks, rows, width]`.
+
+    With `first`, the rows of a state, each tick sees those of the tick before. Only what is read
+    is put together.
+    """
+
+    parts: Sequence[jax.Array]
+    first: jax.Array | None = None
+
+    def rows(self, reads: np.ndarray | None = None) -> jax.Array:
+        """Some rows, in order, or all."""
+        found, start = [], 0
+        for part in self.parts:
+            own = np.arange(part.shape[1])
+            if reads is not None:
+                own = reads[(reads >= start) & (reads < start + part.shape[1])] - start
+            if len(own):
+                rows = _rows(part, own)
+                if self.first is not None:
+                    before = _rows(self.first[start : start + part.shape[1]], own)
+                    rows = jnp.concatenate([before[None], rows[:-1]])[: len(part)]
+                found.append(rows)
+            start += part.shape[1]
+        return found[0] if len(found) == 1 else jnp.concatenate(found, axis=1)
+
+
+def _rows(outputs: jax.Array, reads: np.ndarray) -> jax.Array:
+    return jnp.swapaxes(vv.rearrange(jnp.swapaxes(outputs, -1, -2), reads), -1, -2)
+
+
+@dataclass(frozen=True, eq=False)
 class Product:
     """`X[..., rows[e], :] += c[e] * Y[..., columns[e], :]` over links e.
 
@@ -88,13 +120,13 @@ class Product:
         """Whether all rows of Y take part."""
         return self.reads is None
 
-    def read(self, outputs: jax.Array) -> jax.Array:
+    def read(self, outputs: "jax.Array | History") -> jax.Array:
         """The rows of Y that take part."""
-        if self.reads is None:
-            return outputs
-        return jnp.swapaxes(vv.rearrange(jnp.swapaxes(outputs, -1, -2), self.reads), -1, -2)
+        if isinstance(outputs, History):
+            return outputs.rows(self.reads)
+        return outputs if self.reads is None else _rows(outputs, self.reads)
 
-    def apply(self, prepared: Any, outputs: jax.Array) -> jax.Array:
+    def apply(self, prepared: Any, outputs: "jax.Array | History") -> jax.Array:
         """The rows of inputs, of one tick or of all."""
         outputs = self.read(outputs)
         if self.few:
@@ -183,6 +215,7 @@ class Down:
             found[b] = found[b] + rows if b in found else rows
         for (source, target), scatter in self.scatters.items():
             given = outputs[source]
+            given = given.rows() if isinstance(given, History) else given
             if target not in found:
                 found[target] = jnp.zeros((*given.shape[:-2], *sizes(target)), given.dtype)
             found[target] = scatter.add_to(found[target], coefficients, given)
