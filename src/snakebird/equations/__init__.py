@@ -23,6 +23,7 @@ from snakebird.equations._parameters import (
 )
 from snakebird.equations._solvers import (
     Diffrax as Diffrax,
+    Direction as Direction,
     Explicit as Explicit,
     Solver as Solver,
 )

@@ -23,10 +23,15 @@ class Explicit(eqx.Module):
     atol: float = eqx.field(static=True, default=1e-8)
     max_steps: int = eqx.field(static=True, default=256)
 
+    @property
+    def settings(self) -> lanes.Settings:
+        """Tolerances and room for steps, as the lanes take them."""
+        return lanes.Settings(self.rtol, self.atol, self.max_steps)
+
     def __call__(
         self, field: Field, theta: Any, const: Any, y0: Any, span: Span, direction: Direction
     ) -> Lanes:
-        settings = lanes.Settings(self.rtol, self.atol, self.max_steps)
+        settings = self.settings
         solve = lanes.solve_forward if direction == "forward" else lanes.solve_reverse
         return solve(field, settings, theta, const, y0, span)
 

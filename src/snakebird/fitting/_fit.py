@@ -138,11 +138,14 @@ def _fit(
     watch.begin(np.asarray(phi), *[t for one in data for e in one for t in (e.times, e.table)],
                 stages, plan)  # fmt: skip
     found = _through(stages, given, data, phi, plan, watch)
-    if plan.stages is None and PIECES not in stages and _missed(found, given):
-        # The start was in another valley: pieces, being short, are drawn to the data.
+    lost = [i for i, one in enumerate(found) if _missed(one)]
+    if plan.stages is None and PIECES not in stages and lost and not watch.stopped:
+        # Those starts were in another valley: pieces, being short, are drawn to the data.
         stages = (*stages[:-1], PIECES, WHOLE)
-        again = _through(stages, given, data, phi, plan, watch)
-        found = [max(pair, key=lambda one: one.score) for pair in zip(found, again, strict=True)]
+        rows = np.concatenate([np.arange(plan.starts) + i * plan.starts for i in lost])
+        some = [given[i] for i in lost], [data[i] for i in lost], phi[rows]
+        for i, one in zip(lost, _through(stages, *some, plan, watch), strict=True):
+            found[i] = max(found[i], one, key=lambda own: own.score)
     return found
 
 
@@ -282,11 +285,10 @@ def _least(given: list[Setup], plan: Plan) -> Any:
     return jnp.asarray(np.repeat([one.least for one in given], plan.starts, axis=0))
 
 
-def _missed(found: list[Fit], given: list[Setup]) -> bool:
+def _missed(found: Fit) -> bool:
     """Whether a fit is much worse than a smooth curve through its data."""
-    for one, own in zip(found, given, strict=True):
-        scatter = np.sqrt(np.mean([c.scatter**2 for c in own.curves], axis=0))
-        scale = np.array(list(one.data.scale().values()))
-        if (np.array(list(one.noise.values())) > 3 * scatter + 0.02 * scale).any():
-            return True
-    return False
+    scatter = np.sqrt(np.mean([curve.scatter**2 for curve in found.setup.curves], axis=0))
+    scale = np.array(list(found.data.scale().values()))
+    sized = np.array([noise.size is None for noise in found.problem.noise])
+    noise = np.array(list(found.noise.values()))
+    return bool((noise > 3 * scatter + 0.1 * scale)[sized].any())

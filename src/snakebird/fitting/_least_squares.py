@@ -11,8 +11,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-Residuals = Callable[[Any, Any], tuple[Any, Any]]
-"""`residuals(phi [S, P], batch) -> (r [S, R], fine [S])`, row by row."""
+Residuals = Callable[..., tuple[Any, Any]]
+"""`residuals(phi [S, P], batch) -> (r [S, R], fine [S])`, row by row.
+
+One with a method `linearized` gives its Jacobian by itself.
+"""
 
 
 class Prior(NamedTuple):
@@ -39,12 +42,13 @@ class State(NamedTuple):
 def linearized(residuals: Residuals, phi: Any, batch: Any) -> tuple[Any, Any, Any]:
     """Residuals, their Jacobian and whether all is well, for each start."""
 
-    def along(direction: Any) -> Any:
-        moved = jnp.broadcast_to(direction, phi.shape)
-        return jax.jvp(lambda x: residuals(x, batch), (phi,), (moved,), has_aux=False)
+    own = getattr(residuals, "linearized", None)
+    if own is not None:
+        return own(phi, batch)
 
     def push(direction: Any) -> Any:
-        (r, fine), (dr, _) = along(direction)
+        moved = jnp.broadcast_to(direction, phi.shape)
+        (r, fine), (dr, _) = jax.jvp(lambda x: residuals(x, batch), (phi,), (moved,))
         return r, fine, dr
 
     basis = jnp.eye(phi.shape[-1], dtype=phi.dtype)

@@ -11,8 +11,8 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float
 
-from snakebird.equations import Explicit, Fixed, Parameter, Solver
-from snakebird.equations.lanes import OK, Outcome, Span
+from snakebird.equations import Direction, Explicit, Fixed, Parameter, Solver, lanes
+from snakebird.equations.lanes import OK, Lanes, Outcome, Span
 from snakebird.fitting._noise import Noise
 from snakebird.fitting._trajectories import Trajectories
 from snakebird.fitting._vector import Vector
@@ -116,69 +116,137 @@ class Problem:
         return jnp.stack([jnp.asarray(seen[name], y.dtype) for name in self.columns])
 
     def solve(
-        self, phi: Float[Array, "S P"], batch: Batch, direction: Any = "forward"
+        self, phi: Float[Array, "S P"], batch: Batch, direction: Direction = "forward"
     ) -> tuple[Float[Array, "S L n d"], Float[Array, "S L n K"], Outcome]:
         """States and predictions at the times of the data, and how each lane ended."""
-        S, L, n = batch.times.shape
         theta, const, y0 = self._lanes(phi, batch)
+        out = self.solver(self.rate, theta, const, y0, self._span(batch), direction)
+        states, ends = self._by_start(out, batch)
+        return states, self._seen(states, phi, batch), ends
+
+    def _span(self, batch: Batch) -> Span:
+        S, L = batch.times.shape[:2]
         flat = lambda x: x.reshape(S * L, *x.shape[2:])
         span = Span(flat(batch.t0), flat(batch.times))
-        if self.doses is not None:
-            stops, amounts = self.doses
-            repeat = lambda x: jnp.broadcast_to(x, (S, *x.shape)).reshape(S * L, *x.shape[1:])
-            span = span._replace(stops=repeat(stops), doses=repeat(amounts))
-        out = self.solver(self.rate, theta, const, y0, span, direction)
-        predict = jax.vmap(jax.vmap(self._predict, (0, 0, None, None)))
-        seen = predict(span.times, out.values, theta, const)
-        split = lambda x: x.reshape(S, L, n, -1)
+        if self.doses is None:
+            return span
+        stops, amounts = (
+            jnp.broadcast_to(x, (S, *np.shape(x))).reshape(S * L, *np.shape(x)[1:])
+            for x in self.doses
+        )
+        return span._replace(stops=stops, doses=amounts)
+
+    def _by_start(self, out: Lanes, batch: Batch) -> tuple[Any, Outcome]:
+        S, L, n = batch.times.shape
         ends = out.outcome
         ends = ends._replace(
             **{k: getattr(ends, k).reshape(S, L) for k in ("code", "time", "state")}
         )
-        return split(out.values), split(seen), ends
+        return out.values.reshape(S, L, n, -1), ends
+
+    def _seen(self, states: Any, phi: Any, batch: Batch) -> Float[Array, "S L n K"]:
+        S, L, n = batch.times.shape
+        theta, const, _ = self._lanes(phi, batch, start=False)
+        predict = jax.vmap(jax.vmap(self._predict, (0, 0, None, None)))
+        flat = lambda x: x.reshape(S * L, *x.shape[2:])
+        return predict(flat(batch.times), flat(states), theta, const).reshape(S, L, n, -1)
 
     def start_states(self, phi: Any, batch: Batch) -> Float[Array, "S L d"]:
         """The state every lane starts from."""
         return self._lanes(phi, batch)[2].reshape(*batch.base.shape)
 
-    def _lanes(self, phi: Any, batch: Batch) -> tuple[Any, Any, Any]:
+    def _lanes(self, phi: Any, batch: Batch, start: bool = True) -> tuple[Any, Any, Any]:
         S, L = batch.times.shape[:2]
         p = len(self.vector.start)
         repeat = lambda x: jnp.repeat(x, L, axis=0)
         theta = repeat(phi[:, :p])
-        w = batch.base + jnp.einsum("sc,ldc->sld", phi[:, p:], self.layout.spread)
         own = jnp.array(self.layout.own or (True,) * L)
         const = {
             "conditions": {k: v.reshape(S * L) for k, v in batch.conditions.items()},
             "extra": jax.tree.map(repeat, batch.extra),
             "own": jnp.broadcast_to(own, (S, L)).reshape(-1),
         }
-        y0 = jax.vmap(self._start)(theta, w.reshape(S * L, -1), const)
-        return theta, const, y0
+        if not start:
+            return theta, const, None
+        w = self._free(phi, batch).reshape(S * L, -1)
+        return theta, const, jax.vmap(self._start)(theta, w, const)
 
-    def residuals(
+    def __call__(
         self, phi: Float[Array, "S P"], batch: Batch
     ) -> tuple[Float[Array, "S R"], Bool[Array, " S"]]:
         """Whitened residuals of all observations, then of all joins, and whether all lanes ran."""
-        states, seen, outcome = self.solve(phi, batch)
+        theta, const, y0 = self._lanes(phi, batch)
+        out = self.solver(self.rate, theta, const, y0, self._span(batch), "forward")
+        states, ends = self._by_start(out, batch)
+        return self._compared(states, phi, batch), jnp.all(ends.code == OK, axis=1)
+
+    def linearized(
+        self, phi: Float[Array, "S P"], batch: Batch
+    ) -> tuple[Float[Array, "S R"], Float[Array, "S R P"], Bool[Array, " S"]]:
+        """The residuals, their Jacobian, and whether all lanes ran."""
+        basis = jnp.eye(phi.shape[1], dtype=phi.dtype)
+        solver = self.solver
+        small = self.doses is None and batch.base.shape[-1] <= lanes.SMALL
+        if not (small and isinstance(solver, Explicit)):
+            return _pushed(lambda x: self(x, batch), phi, basis)
+        theta, const, y0 = self._lanes(phi, batch)
+        span = self._span(batch)
+        out, full = lanes.solve_jacobian(self.rate, solver.settings, theta, const, y0, span)
+        states, ends = self._by_start(out, batch)
+        moves = self._moves(full.reshape(*states.shape, -1), phi, batch, basis)
+        r = self._compared(states, phi, batch)
+
+        def push(direction: Any, move: Any) -> Any:
+            moved = jnp.broadcast_to(direction, phi.shape)
+            compare = lambda states, phi: self._compared(states, phi, batch)
+            return jax.jvp(compare, (states, phi), (move, moved))[1]
+
+        jacobian = jax.vmap(push, in_axes=(0, -1), out_axes=-1)(basis, moves)
+        return r, jacobian, jnp.all(ends.code == OK, axis=1)
+
+    def _moves(self, full: Any, phi: Any, batch: Batch, basis: Any) -> Float[Array, "S L n d P"]:
+        """How states move with all trained numbers, from how they do with parameters and starts."""
+        p = len(self.vector.start)
+        start = lambda x: self.start_states(x, batch)
+        along = lambda e: jax.jvp(start, (phi,), (jnp.broadcast_to(e, phi.shape),))[1]
+        moves = jnp.einsum("slnde,slep->slndp", full[..., p:], jax.vmap(along, out_axes=-1)(basis))
+        return moves.at[..., :p].add(full[..., :p])
+
+    def _compared(self, states: Any, phi: Any, batch: Batch) -> Float[Array, "S R"]:
+        """Residuals of states that were solved for."""
         S = phi.shape[0]
+        seen = self._seen(states, phi, batch)
         parts = [
             noise.residual(seen[..., k], batch.values[..., k], batch.size[:, None, None, k])
             for k, noise in enumerate(self.noise)
         ]
         r = jnp.where(batch.mask, jnp.stack(parts, -1), 0.0).reshape(S, -1)
-        if self.layout.joins:
-            p = len(self.vector.start)
-            w = batch.base + jnp.einsum("sc,ldc->sld", phi[:, p:], self.layout.spread)
-            before, after = (np.array(x) for x in zip(*self.layout.joins, strict=True))
-            gaps = (states[:, before, -1] - w[:, after]) / self.scale
-            gaps = batch.join[:, None, None] * gaps
-            r = jnp.concatenate([r, gaps.reshape(S, -1)], axis=1)
-        return r, jnp.all(outcome.code == OK, axis=1)
+        if not self.layout.joins:
+            return r
+        before, after = (np.array(x) for x in zip(*self.layout.joins, strict=True))
+        gaps = (states[:, before, -1] - self._free(phi, batch)[:, after]) / self.scale
+        gaps = batch.join[:, None, None] * gaps
+        return jnp.concatenate([r, gaps.reshape(S, -1)], axis=1)
+
+    def _free(self, phi: Any, batch: Batch) -> Float[Array, "S L d"]:
+        """Start values before the model has a say in them."""
+        free = phi[:, len(self.vector.start) :]
+        return batch.base + jnp.einsum("sc,ldc->sld", free, self.layout.spread)
 
     def with_(self, **changes: Any) -> "Problem":
         """The same problem, otherwise put."""
         return replace(self, **changes)
+
+
+def _pushed(residuals: Any, phi: Any, basis: Any) -> tuple[Any, Any, Any]:
+    """Residuals and Jacobian, direction by direction."""
+
+    def push(direction: Any) -> Any:
+        (r, fine), (dr, _) = jax.jvp(residuals, (phi,), (jnp.broadcast_to(direction, phi.shape),))
+        return r, fine, dr
+
+    r, fine, jacobian = jax.vmap(push, out_axes=(None, None, -1))(basis)
+    return r, jacobian, fine
 
 
 def columns_of(problem: Problem, batch: Batch) -> tuple[np.ndarray, np.ndarray]:

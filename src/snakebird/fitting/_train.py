@@ -49,7 +49,6 @@ class Trainer:
     batch: Batch
     least: Any
     tol: float = 1e-5
-    residuals: ls.Residuals | None = None
     mean: Any = field(init=False)
     _round: Any = field(init=False)
 
@@ -100,7 +99,7 @@ class Trainer:
         return self._round(rows, jnp.array(steps), jnp.array(evidence), self.batch)
 
     def _run(self, rows: Rows, steps: Any, evidence: Any, batch: Batch) -> Any:
-        residuals = self.residuals or self.problem.residuals
+        residuals = self.problem
         batch = batch._replace(size=rows.size)
         state = ls.begin(residuals, rows.phi, batch, rows.damping)
         state = state._replace(done=~rows.alive)

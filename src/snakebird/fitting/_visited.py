@@ -25,36 +25,43 @@ class _Spy:
         return out[0] if len(self.hole.outputs) == 1 else out
 
 
+Visited = dict[str, tuple[Float[np.ndarray, "m inputs"], Float[np.ndarray, "m outputs"]]]
+
+
 def visited(
-    problem: Problem, vector: Any, batch: Batch
-) -> dict[str, tuple[Float[np.ndarray, "m inputs"], Float[np.ndarray, "m outputs"]]]:
-    """Inputs and outputs of every hole, by name, at the times of the data of the first start.
+    problem: Problem, vectors: Float[np.ndarray, "D P"], batch: Batch
+) -> tuple[list[Visited], int]:
+    """Inputs and outputs of every hole, by name, at the times of the data, for each row.
 
     Times where an experiment has ended already are left out; a hole called several times a step
-    has several rows there.
+    has several rows there. Also says how many steps the solver tried.
     """
 
-    def look(t: Any, y: Any, const: Any) -> Any:
+    def look(t: Any, y: Any, theta: Any, conditions: Any, extra: Any) -> Any:
         spies: dict[str, _Spy] = {}
 
         def spied(name: str, hole: Hole) -> Any:
             return spies.setdefault(name, _Spy(hole))
 
-        model = with_holes(problem.model(theta, const["extra"]), spied)
-        model(t, problem.unravel(y), problem.arguments(const))
+        model = with_holes(problem.model(theta, extra), spied)
+        model(t, problem.unravel(y), problem.arguments({"conditions": conditions}))
         stack = lambda pairs: tuple(jnp.stack(x) for x in zip(*pairs, strict=True))
         return {name: stack(spy.seen) for name, spy in spies.items() if spy.seen}
 
-    one = lambda tree: jax.tree.map(lambda x: x[:1], tree)
-    phi, batch = jnp.asarray(vector)[None], one(batch)
-    theta = phi[0, : len(problem.vector.start)]
-    states, _, _ = problem.solve(phi, batch)
-    conditions = {k: v[0] for k, v in batch.conditions.items()}
-    extra = jax.tree.map(lambda x: x[0], batch.extra)
-    lane = lambda t, y, conditions: jax.vmap(
-        lambda t, y: look(t, y, {"conditions": conditions, "extra": extra})
-    )(t, y)
-    found = jax.vmap(lane)(batch.times[0], states[0], conditions)
-    live = np.asarray(batch.mask[0].any(-1))
-    rows = lambda x: np.asarray(x)[live].reshape(-1, x.shape[-1])
-    return {name: (rows(x), rows(out)) for name, (x, out) in found.items()}
+    @jax.jit
+    def run(phi: Any, batch: Batch) -> Any:
+        states, _, ends = problem.solve(phi, batch)
+        times = jax.vmap(look, in_axes=(0, 0, None, None, None))
+        lanes = jax.vmap(times, in_axes=(0, 0, None, 0, None))
+        theta = phi[:, : len(problem.vector.start)]
+        found = jax.vmap(lanes)(batch.times, states, theta, batch.conditions, batch.extra)
+        return found, ends.tries
+
+    found, tries = run(jnp.asarray(vectors), batch)
+    live = np.asarray(batch.mask.any(-1))
+    rows = lambda x, i: np.asarray(x)[i][live[i]].reshape(-1, x.shape[-1])
+    each = [
+        {name: (rows(x, i), rows(out, i)) for name, (x, out) in found.items()}
+        for i in range(len(live))
+    ]
+    return each, int(tries)

@@ -16,6 +16,7 @@ from snakebird.equations.lanes._forward import (
     Span as Span,
 )
 from snakebird.equations.lanes._solve import (
+    SMALL as SMALL,
     Lanes as Lanes,
     solve_forward as solve_forward,
     solve_jacobian as solve_jacobian,

@@ -127,7 +127,7 @@ def advance(
 
     def go(c: _Carry) -> Array:
         # Rejected tries take no slot, so they are counted apart.
-        room = (c.slot < settings.max_steps) & (c.tries < 4 * settings.max_steps)
+        room = (c.slot < settings.max_steps) & (c.tries < 2 * settings.max_steps)
         return room & jnp.any(active(c))
 
     last = jax.lax.while_loop(go, lambda c: _try(rates, settings, theta, span, active(c), c), carry)

@@ -64,7 +64,7 @@ class Around:
         total = len(names) + first.layout.count
         own = {self.off, *self.coefficient}
         self.others = [i for i in range(total) if i not in own]
-        run = lambda phi, batch: least_squares.linearized(self.problem.residuals, phi, batch)
+        run = lambda phi, batch: least_squares.linearized(self.problem, phi, batch)
         self._compiled = jax.jit(run)
 
     def start(self, i: int) -> Float[np.ndarray, " P"]:

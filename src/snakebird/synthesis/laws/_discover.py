@@ -10,6 +10,7 @@ repeated about the best of them.
 from collections.abc import Sequence
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from snakebird.errors import FitError, UnknownNameError, suggest
@@ -83,17 +84,20 @@ def _chosen(fit: Fit, hole: str | None) -> str:
 def _discover(
     fits: list[Fit], name: str, library: Library, terms: int, candidates: int
 ) -> list[Laws]:
-    seen = [visited(one.problem, one.vector, one.batch)[name] for one in fits]
-    inputs = np.concatenate([x for x, _ in seen])
-    outputs = np.concatenate([out for _, out in seen])
+    batch = jax.tree.map(lambda *x: jnp.concatenate(x), *[one.batch for one in fits])
+    seen, tries = visited(fits[0].problem, np.stack([one.vector for one in fits]), batch)
+    inputs = np.concatenate([one[name][0] for one in seen])
+    outputs = np.concatenate([one[name][1] for one in seen])
     columns = Columns(library, inputs, outputs[:, : fits[0].holes[name].free_outputs])
-    refit = Refit(fits, name, columns, terms)
+    refit = Refit(fits, name, columns, terms, tries)
     around = Around(fits, name, columns)
     numbers = range(len(fits))
     tried: list[set[Support]] = [set() for _ in fits]
     first = around([around.start(i) for i in numbers])
     new = _candidates(first, refit, terms, candidates, tried)
-    judged = [[one for one in refit(new) if one.candidate.fit == i] for i in numbers]
+    judged: list[list[Judged]] = [[] for _ in fits]
+    for one in refit(new):
+        judged[one.candidate.fit].append(one)
     best = [min(own, key=lambda one: one.score) for own in judged]
     again = around([_about(one, refit, around) for one in best])
     new = _candidates(again, refit, terms, candidates // 2, tried)

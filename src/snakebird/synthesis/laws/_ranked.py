@@ -28,13 +28,17 @@ class Ranked:
     likelihood; `weight` the posterior probability among the candidates; `terms` their number.
     """
 
-    law: Law
     score: float
     loss: float
     weight: float
     terms: int
     judged: Judged
     refit: Refit
+
+    @cached_property
+    def law(self) -> Law:
+        """The closed form, its coefficients with standard errors."""
+        return _law(self.judged, self.refit)
 
     @cached_property
     def fit(self) -> Fit:
@@ -106,10 +110,8 @@ def ranked(judged: list[Judged], refit: Refit) -> Laws:
     weights = np.exp(-0.5 * (scores - scores.min(initial=np.inf)))
     weights = weights / weights.sum() if len(weights) else weights
     entries = [
-        Ranked(
-            _law(one, refit), one.score, one.loss, float(w), len(one.candidate.support), one, refit
-        )
-        for one, w in zip(order, weights, strict=True)
+        Ranked(one.score, one.loss, w, len(one.candidate.support), one, refit)
+        for one, w in zip(order, map(float, weights), strict=True)
     ]
     return Laws(refit.hole, tuple(entries))
 

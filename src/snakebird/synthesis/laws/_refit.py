@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from snakebird.equations import Fixed, Hole, with_holes
+from snakebird.equations import Explicit, Fixed, Hole, with_holes
 from snakebird.fitting import Fit
 from snakebird.fitting.core import (
     Batch,
@@ -25,6 +25,8 @@ from snakebird.synthesis.laws._search import Support
 
 _TOGETHER = 128
 """How many candidates are refitted side by side; more would not fit the cache."""
+_STEPS = 25
+"""How many steps of least squares a candidate has."""
 _COEFFICIENT, _INNER = 2.0, 1.5
 """Prior spread of a coefficient, in units in which its term explains all, and of log constants."""
 _BIT = 0.2
@@ -63,6 +65,7 @@ class Refit:
     hole: str
     columns: Columns
     most: int
+    tries: int
 
     def __post_init__(self) -> None:
         first = self.fits[0]
@@ -74,7 +77,9 @@ class Refit:
         self.skeletons = [self._with_sum(one.model) for one in self.fits]
         self.vectors = [vector_of(model) for model in self.skeletons]
         self.problem = first.problem.with_(
-            vector=self.vectors[0], inject=partial(_inject, self.hole)
+            vector=self.vectors[0],
+            inject=partial(_inject, self.hole),
+            solver=self._solver(),
         )
         names = self.vectors[0].names
         prefix = f"{self.hole}.model." if self.hole else "model."
@@ -84,6 +89,14 @@ class Refit:
         total = len(names) + self.problem.layout.count
         self.others = [i for i in range(total) if i not in own]
         self._compiled = jax.jit(self._run)
+
+    def _solver(self) -> Any:
+        """The solver of the fits, with room for a few times their steps: wild laws end early."""
+        solver = self.fits[0].problem.solver
+        if not isinstance(solver, Explicit):
+            return solver
+        room = min(solver.max_steps, 3 * self.tries + 16)
+        return Explicit(solver.rtol, solver.atol, room)
 
     def _with_sum(self, model: Any) -> Any:
         free = np.zeros(self.shapes[2]) if self.columns.inner else Fixed(0.0)
@@ -141,10 +154,8 @@ class Refit:
         return phi, (pick, pick_inner, start)
 
     def _run(self, phi: Any, batch: Any, prior: Any) -> Any:
-        state = least_squares.begin(self.problem.residuals, phi, batch, 1e-3)
-        state = least_squares.iterate(
-            self.problem.residuals, state, batch, prior, steps=40, tol=1e-7
-        )
+        state = least_squares.begin(self.problem, phi, batch, 1e-3)
+        state = least_squares.iterate(self.problem, state, batch, prior, steps=_STEPS, tol=1e-6)
         return state.cost, state.phi, state.residual, state.jacobian
 
     def judge(
