@@ -126,7 +126,42 @@ def demo(*, folder: Path = Path("snakebird-demo"), seed: int = 0) -> int:
     return _demo.demo(folder, seed)
 
 
-def _can_write(folder: Path) -> None:
+def fit(
+    problem: Positional[Path],
+    *,
+    data: Path | None = None,
+    out: Path | None = None,
+    seed: int = 0,
+    starts: int = 6,
+    budget: str = "5m",
+    resume: bool = False,
+    discover: bool = True,
+) -> int:
+    """Fit a model to data, look for laws in its holes, and write a report to read.
+
+    Ctrl-C leaves a run that --resume goes on from.
+
+    Args:
+        problem: A Python file that defines model and data, and options of sb.fit if need be.
+            It is run.
+        data: A table for the file's function data, or else to read: .csv or .parquet.
+        out: The folder for the report and the checkpoint, by default runs/NAME.
+        seed: The seed of all that is random.
+        starts: How many starts are trained side by side.
+        budget: After how much time training ends: 90s, 5m, 1h.
+        resume: Go on from the checkpoint in the folder.
+        discover: Look for laws in the holes once training is done.
+    """
+    folder = out if out is not None else Path("runs") / problem.stem
+    from snakebird.cli import _fit
+
+    asked = _fit.Asked(problem, data, folder, seed, starts, budget, resume, discover)
+    given = _fit.read(asked)
+    _can_write(folder, "--out")
+    return _fit.run(given, asked)
+
+
+def _can_write(folder: Path, option: str = "--folder") -> None:
     """Make a folder; raises `InputError` for one that takes no files."""
     from tempfile import TemporaryFile
 
@@ -136,10 +171,18 @@ def _can_write(folder: Path) -> None:
             pass
     except OSError as error:
         what = f"cannot write here: {error.strerror}"
-        raise InputError(what, f"--folder {folder}", "choose another --folder") from None
+        raise InputError(what, f"{option} {folder}", f"choose another {option}") from None
 
 
-COMMANDS = {"run": run, "show": show, "check": check, "list": list_, "doctor": doctor, "demo": demo}
+COMMANDS = {
+    "run": run,
+    "show": show,
+    "check": check,
+    "fit": fit,
+    "list": list_,
+    "doctor": doctor,
+    "demo": demo,
+}
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -27,10 +27,12 @@ class Hole(eqx.Module):
 
     `inputs` and `outputs` are names, or one string of them with spaces between. Called with one
     number an input, it gives one number where it has one output and an array of shape [outputs]
-    otherwise. `model` is any callable from an array of shape [inputs] to one of shape [outputs];
-    by default a small tanh network drawn with `key`. `positive` keeps all outputs above zero;
-    `conserved` makes them sum to zero, so that what one loses another gains; `increasing` and
-    `decreasing` name inputs in which every output is monotone (for the default model).
+    otherwise; called with arrays, such as fields on a grid, it works entry by entry.
+
+    `model` is any callable from an array of shape [inputs] to one of shape [outputs]; by default a
+    small tanh network drawn with `key`. `positive` keeps all outputs above zero; `conserved` makes
+    them sum to zero, so that what one loses another gains; `increasing` and `decreasing` name
+    inputs in which every output is monotone (for the default model).
 
     One hole used in several equations is shared between them.
 
@@ -99,11 +101,17 @@ class Hole(eqx.Module):
                 f"hole of {', '.join(self.inputs)}",
                 f"call it as hole({', '.join(self.inputs)})",
             )
-        out = self.array(jnp.stack([jnp.asarray(value) for value in values]))
-        return out[0] if len(self.outputs) == 1 else out
+        given = jnp.broadcast_arrays(*(jnp.asarray(value) for value in values))
+        out = self.many(jnp.stack(given, axis=-1))
+        return out[..., 0] if len(self.outputs) == 1 else jnp.moveaxis(out, -1, 0)
+
+    def many(self, x: Float[Array, "*points inputs"]) -> Any:
+        """All inputs as one array, `[..., inputs]`; all outputs as one, `[..., outputs]`."""
+        flat = x.reshape(-1, x.shape[-1])
+        return jax.vmap(self.array)(flat).reshape(*x.shape[:-1], len(self.outputs))
 
     def array(self, x: Float[Array, " inputs"]) -> Any:
-        """All inputs as one array, all outputs as one."""
+        """All inputs of one point as one array, all outputs as one."""
         scaling = self.scaling.value if isinstance(self.scaling, Fixed) else self.scaling
         out = jnp.asarray(self.model((x - scaling.center) / scaling.width))
         if out.shape == ():

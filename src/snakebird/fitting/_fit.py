@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -136,12 +137,13 @@ def _fit(
     _check_stages(stages, given)
     phi = jnp.asarray(np.concatenate([_draw(one, plan.starts, plan.seed) for one in given]))
     watch.begin(np.asarray(phi), *[t for one in data for e in one for t in (e.times, e.table)],
-                stages, plan)  # fmt: skip
+                stages, plan, given[0].problem.vector.names, options.noise, options.args,
+                options.solver)  # fmt: skip
     found = _through(stages, given, data, phi, plan, watch)
     lost = [i for i, one in enumerate(found) if _missed(one)]
     if plan.stages is None and PIECES not in stages and lost and not watch.stopped:
         # Those starts were in another valley: pieces, being short, are drawn to the data.
-        stages = (*stages[:-1], PIECES, WHOLE)
+        stages, watch.attempt = (*stages[:-1], PIECES, WHOLE), 2
         rows = np.concatenate([np.arange(plan.starts) + i * plan.starts for i in lost])
         some = [given[i] for i in lost], [data[i] for i in lost], phi[rows]
         for i, one in zip(lost, _through(stages, *some, plan, watch), strict=True):
@@ -158,7 +160,7 @@ def _through(
     watch: Watch,
 ) -> list[Fit]:
     """All stages, or those that are left after the one a checkpoint was written in."""
-    saved = watch.saved(list(stages))
+    saved = watch.saved(stages)
     todo = list(stages)
     if saved is not None:
         todo = todo[todo.index(saved[0]) :]
@@ -168,10 +170,11 @@ def _through(
         at = saved[1:] if saved is not None and saved[0] == stage else None
         phi, found = makers[stage](given, data, phi, plan, watch, at)
         if watch.stopped and stage != WHOLE:
-            # What was reached is judged on whole trajectories.
-            found = _whole(given, data, phi, plan._replace(rounds=1), watch, None)[1]
+            # What was reached is judged on whole trajectories; pieces go on from their own rows.
+            judge = watch if stage == MATCHING else replace(watch, folder=None)
+            found = _whole(given, data, phi, plan._replace(rounds=1), judge, None)[1]
             break
-    trainer, rows, state = found
+    trainer, rows = found
     # The noise was found after the last step: cost and derivatives are those of what is returned.
     rows, state = trainer.round(rows, steps=1, evidence=False)
     n, history = plan.starts, tuple(watch.history)
@@ -255,12 +258,15 @@ def _shoot(given: Any, data: Any, phi: Any, plan: Plan, watch: Watch, at: Any) -
     rows, first = trainer.begin(jnp.concatenate([phi, jnp.asarray(nodes)], axis=1)), 0
     if at is not None:
         first, rows = at
-    for number in range(first, len(_JOINS)):
+
+    def tighter(number: int) -> None:
         trainer.batch = batch._replace(join=jnp.full(len(phi), _JOINS[number]))
-        rows, _ = train(trainer, rows, stage=PIECES, rounds=number + 1, first=number, steps=20,
-                        starts=plan.starts, after=watch.after)  # fmt: skip
-        if watch.stopped:
-            break
+
+    rows = train(
+        trainer, rows, stage=PIECES, rounds=len(_JOINS), steps=20, starts=plan.starts,
+        before=tighter, after=watch.after, settle=False,
+        first=len(_JOINS) if first < 0 else first,
+    )  # fmt: skip
     good = rows.alive[:, None]
     return jnp.where(good, rows.phi[:, : p + own], phi), None
 
@@ -270,11 +276,11 @@ def _whole(given: Any, data: Any, phi: Any, plan: Plan, watch: Watch, at: Any) -
     batch = _stacked([one.batch for one in given], plan.starts)
     trainer = Trainer(given[0].problem, batch, _least(given, plan))
     first, rows = at if at is not None else (0, trainer.begin(phi))
-    rows, state = train(
-        trainer, rows, stage=WHOLE, rounds=max(plan.rounds, first + 1), starts=plan.starts,
-        keep=(plan.starts + 1) // 2, after=watch.after, first=first,
+    rows = train(
+        trainer, rows, stage=WHOLE, rounds=plan.rounds, starts=plan.starts,
+        keep=(plan.starts + 1) // 2, after=watch.after, first=plan.rounds if first < 0 else first,
     )  # fmt: skip
-    return rows.phi, (trainer, rows, state)
+    return rows.phi, (trainer, rows)
 
 
 def _stacked(batches: list[Batch], starts: int) -> Batch:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import jax
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from snakebird.equations import Hole, holes, resolve
+from snakebird.equations import Explicit, Hole, holes, resolve
 from snakebird.equations.lanes import OK
 from snakebird.errors import FitError, UnknownNameError, suggest
 from snakebird.fitting._least_squares import Prior, State
@@ -17,6 +18,21 @@ from snakebird.fitting._problem import Batch, Problem
 from snakebird.fitting._setup import Setup
 from snakebird.fitting._train import Rows, Step, Trainer
 from snakebird.fitting._trajectories import Trajectories
+
+_solve = jax.jit(Problem.solve, static_argnums=0)
+"""Compiled once for each problem and number of times."""
+
+_FAR = 4096
+"""How many steps a prediction may take, which may reach far past the data."""
+
+
+@lru_cache(maxsize=32)
+def _far(problem: Problem) -> Problem:
+    solver = problem.solver
+    if not isinstance(solver, Explicit):
+        return problem
+    room = max(solver.max_steps, _FAR)
+    return problem.with_(solver=Explicit(solver.rtol, solver.atol, room))
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +110,9 @@ class Fit:
         lane = self.lane(experiment)
         with jax.enable_x64(True):
             batch = self.batch_at(times, lane)
-            states, seen, outcome = self.problem.solve(jnp.asarray(self.vector)[None], batch)
+            states, seen, outcome = _solve(
+                _far(self.problem), jnp.asarray(self.vector)[None], batch
+            )
             if int(outcome.code[0, lane]) != OK:
                 raise FitError(
                     f"the solution ends at t = {float(outcome.time[0, lane]):.4g}",

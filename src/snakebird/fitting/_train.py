@@ -25,6 +25,7 @@ class Step(NamedTuple):
     sizes: tuple[float, ...]
     alive: int
     seconds: float
+    last: bool = False
 
 
 class Rows(NamedTuple):
@@ -133,30 +134,33 @@ def train(
     steps: int = 15,
     starts: int = 1,
     keep: int = 0,
+    before: Callable[[int], None] = lambda number: None,
     after: Callable[[Step, Rows], bool] = lambda step, rows: True,
+    settle: bool = True,
     first: int = 0,
-) -> tuple[Rows, ls.State]:
+) -> Rows:
     """Rounds until noise and cost settle; after the second, all but `keep` starts are dropped.
 
-    `after(step, rows)` sees every round, and ends the training by returning False.
+    `before(number)` may change what is minimized; `after(step, rows)` sees every round, and ends
+    the training by returning False. Without `settle` all rounds are run.
     """
-    state = None
     for number in range(first, rounds):
-        begun, before = time.perf_counter(), rows
+        before(number)
+        begun, old = time.perf_counter(), rows
         rows, state = trainer.round(rows, steps=steps)
         jax.block_until_ready(rows.phi)
         score = trainer.score(rows, state)
         if keep and number == 1:
             rows = rows._replace(alive=rows.alive & jnp.asarray(_best(score, starts, keep)))
         best = int(np.argmax(score))
+        last = number + 1 == rounds or (settle and number >= 2 and _settled(old, rows))
         step = Step(
             stage, number, float(rows.cost[best]), best, tuple(map(float, rows.size[best])),
-            int(rows.alive.sum()), time.perf_counter() - begun,
+            int(rows.alive.sum()), time.perf_counter() - begun, last,
         )  # fmt: skip
-        if not after(step, rows) or (number >= 2 and _settled(before, rows)):
+        if not after(step, rows) or last:
             break
-    assert state is not None
-    return rows, state
+    return rows
 
 
 def _best(score: np.ndarray, starts: int, keep: int) -> np.ndarray:

@@ -56,14 +56,16 @@ class _Spy:
 
     def __init__(self, hole: Hole):
         self.inputs, self.outputs = hole.inputs, hole.outputs
-        self.asked: list[list[float]] = []
+        self.asked: list[np.ndarray] = []
 
     def __call__(self, *values: Any) -> Any:
-        self.asked.append([float(value) for value in values])
-        return jnp.zeros(()) if len(self.outputs) == 1 else jnp.zeros(len(self.outputs))
+        given = np.broadcast_arrays(*(np.asarray(value, float) for value in values))
+        self.asked.extend(np.stack(given, -1).reshape(-1, len(given)))
+        shape = given[0].shape if len(self.outputs) == 1 else (len(self.outputs), *given[0].shape)
+        return jnp.zeros(shape)
 
 
-def _look(model: Any, t: float, y: Any, args: Any) -> dict[str, list[list[float]]]:
+def _look(model: Any, t: float, y: Any, args: Any) -> dict[str, list[np.ndarray]]:
     spies: dict[str, _Spy] = {}
 
     def spied(name: str, hole: Hole) -> Any:

@@ -19,10 +19,12 @@ class _Spy:
         self.seen: list[tuple[Any, Any]] = []
 
     def __call__(self, *values: Any) -> Any:
-        x = jnp.stack([jnp.asarray(value) for value in values])
-        out = self.hole.array(x)
-        self.seen.append((x, out))
-        return out[0] if len(self.hole.outputs) == 1 else out
+        given = jnp.broadcast_arrays(*(jnp.asarray(value) for value in values))
+        x = jnp.stack(given, axis=-1)
+        out = self.hole.many(x)
+        flat = lambda a: a.reshape(-1, a.shape[-1])
+        self.seen.append((flat(x), flat(out)))
+        return out[..., 0] if len(self.hole.outputs) == 1 else jnp.moveaxis(out, -1, 0)
 
 
 Visited = dict[str, tuple[Float[np.ndarray, "m inputs"], Float[np.ndarray, "m outputs"]]]
@@ -45,7 +47,7 @@ def visited(
 
         model = with_holes(problem.model(theta, extra), spied)
         model(t, problem.unravel(y), problem.arguments({"conditions": conditions}))
-        stack = lambda pairs: tuple(jnp.stack(x) for x in zip(*pairs, strict=True))
+        stack = lambda pairs: tuple(jnp.concatenate(x) for x in zip(*pairs, strict=True))
         return {name: stack(spy.seen) for name, spy in spies.items() if spy.seen}
 
     @jax.jit

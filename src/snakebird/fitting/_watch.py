@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,12 +31,13 @@ class Watch:
     history: list[Step] = field(default_factory=list)
     stopped: str = ""
     mark: str = ""
+    attempt: int = 1
     _begun: float = field(default_factory=time.monotonic)
 
     def after(self, step: Step, rows: Rows) -> bool:
         """Note a round; False where it should be the last."""
         if self.folder is not None:
-            _save(self.folder / CHECKPOINT, step, rows, self.mark)
+            _save(self._checkpoint, step, rows, self.mark)
         self.note(step)
         if self.budget is not None and time.monotonic() - self._begun > self.budget:
             self.stopped = self.stopped or f"the budget of {self.budget:g} s is spent"
@@ -51,12 +52,17 @@ class Watch:
         if self.progress is not None:
             self.progress(step)
 
-    def saved(self, stages: list[str]) -> tuple[str, int, Rows] | None:
-        """Where a checkpoint stands: its stage, the round that comes next, and the rows."""
+    def saved(self, stages: Sequence[str]) -> tuple[str, int, Rows] | None:
+        """Where this pass's checkpoint stands: its stage, the round that comes next, the rows.
+
+        The round is -1 where no more is to come in that stage.
+        """
         if not self.resume or self.folder is None:
             return None
-        path = self.folder / CHECKPOINT
+        path = self._checkpoint
         if not path.exists():
+            if self.attempt > 1:
+                return None
             raise FitError("there is no checkpoint", str(path), "leave out resume to begin anew")
         with np.load(path) as file:
             if str(file["mark"]) != self.mark or str(file["stage"]) not in stages:
@@ -66,7 +72,14 @@ class Watch:
                     "give the same ones, or another folder",
                 )
             rows = Rows(*(jnp.asarray(file[name]) for name in Rows._fields))
-            return str(file["stage"]), int(file["round"]) + 1, rows
+            following = -1 if file["last"] else int(file["round"]) + 1
+            return str(file["stage"]), following, rows
+
+    @property
+    def _checkpoint(self) -> Path:
+        """Each pass through the stages has a checkpoint of its own."""
+        assert self.folder is not None
+        return self.folder / (CHECKPOINT if self.attempt == 1 else f"checkpoint-{self.attempt}.npz")
 
     def begin(self, *parts: Any) -> None:
         """Tell this fit from others, and keep what an earlier run noted only if it goes on."""
@@ -76,7 +89,8 @@ class Watch:
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / HISTORY
         if not self.resume:
-            path.unlink(missing_ok=True)
+            for old in (path, *self.folder.glob("checkpoint*.npz")):
+                old.unlink(missing_ok=True)
         elif path.exists():
             lines = path.read_text(encoding="utf-8").splitlines()
             self.history = [_step(json.loads(line)) for line in lines]
@@ -119,5 +133,5 @@ def _save(path: Path, step: Step, rows: Rows, mark: str) -> None:
     """Written beside and moved, so that there is always a whole one."""
     beside = path.with_suffix(".tmp.npz")
     arrays: Any = {name: np.asarray(value) for name, value in rows._asdict().items()}
-    np.savez(beside, stage=step.stage, round=step.round, mark=mark, **arrays)
+    np.savez(beside, stage=step.stage, round=step.round, last=step.last, mark=mark, **arrays)
     os.replace(beside, path)

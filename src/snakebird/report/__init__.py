@@ -1,3 +1,11 @@
-"""Everything drawn: diagrams of machines."""
+"""Everything drawn: diagrams of machines, pictures and reports of fits."""
 
 from snakebird.report._diagram import to_mermaid as to_mermaid, to_svg as to_svg
+from snakebird.report._fit_plots import (
+    plot_extrapolation as plot_extrapolation,
+    plot_fit as plot_fit,
+    plot_history as plot_history,
+    plot_residuals as plot_residuals,
+)
+from snakebird.report._fit_report import write_report as write_report
+from snakebird.report._hole_plots import plot_hole as plot_hole, plot_pareto as plot_pareto

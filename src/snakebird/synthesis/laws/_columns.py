@@ -10,6 +10,9 @@ from jaxtyping import Array, Float
 from snakebird.synthesis.laws._library import Library
 from snakebird.synthesis.laws._terms import Term
 
+_STARTS = 6
+"""From how many places inner constants are fitted."""
+
 
 class Column(NamedTuple):
     """One term with values for its inner constants, from which those are fitted."""
@@ -55,11 +58,12 @@ class Columns:
 
 
 def _starts(term: Term, inputs: np.ndarray) -> list[tuple[float, ...]]:
-    """Starts for inner constants: small, middling and large among what the hole sees."""
+    """Starts for inner constants, from small to large beside what the hole sees."""
     names = [str(name) for name in term.inputs]
     used = [names.index(str(s)) for s in term.expression.free_symbols if str(s) in names]
     seen = np.abs(inputs[:, used]) if used else np.ones((1, 1))
-    places = np.quantile(seen[np.isfinite(seen)], [0.2, 0.5, 0.9])
+    low, high = np.quantile(seen[np.isfinite(seen)], [0.05, 0.95])
+    places = np.geomspace(max(low, 0.02 * high, 1e-12), max(2 * high, 1e-11), _STARTS)
     inside = lambda own, at: float(
         np.clip(at if own.positive else own.start, own.low + 1e-9, own.high - 1e-9)
     )

@@ -23,6 +23,9 @@ from snakebird.synthesis.laws._ranked import Laws, ranked
 from snakebird.synthesis.laws._refit import Candidate, Judged, Refit
 from snakebird.synthesis.laws._search import Support, best_subsets
 
+_EACH = 3
+"""How many laws of each size are refitted in any case."""
+
 
 def discover(
     fit: Fit,
@@ -125,13 +128,31 @@ def _candidates(
     for i, problem in enumerate(local):
         A, b = problem.alone()
         subsets = best_subsets(A, b, most=terms, usable=usable)
-        new = [(left + _price(support, refit), support) for support, left in subsets.items()
-               if support not in tried[i]]  # fmt: skip
-        for _, support in sorted(new)[:most]:
+        new = {s: left for s, left in subsets.items() if s not in tried[i] and _plain(s, refit)}
+        for support in _chosen_among(new, refit, most):
             tried[i].add(support)
             coefficients, shift = problem.solve(support)
             found.append(Candidate(i, support, coefficients, shift))
     return found
+
+
+def _chosen_among(new: dict[Support, float], refit: Refit, most: int) -> list[Support]:
+    """The best few of each size, and then those that promise the best score."""
+    sizes = sorted({len(support) for support in new})
+    some = [
+        support
+        for size in sizes
+        for support in sorted((s for s in new if len(s) == size), key=new.__getitem__)[:_EACH]
+    ]
+    promising = sorted(new, key=lambda s: new[s] + _price(s, refit))
+    return list(dict.fromkeys([*some, *promising]))[: max(most, len(some))]
+
+
+def _plain(support: Support, refit: Refit) -> bool:
+    """Whether no term stands twice in an output, with different constants inside."""
+    columns = refit.columns
+    forms = [(p // len(columns), columns.columns[p % len(columns)].term) for p in support]
+    return len(set(forms)) == len(forms)
 
 
 def _price(support: Support, refit: Refit) -> float:

@@ -174,7 +174,7 @@ def _as_fit(one: Judged, refit: Refit, law: Law) -> Fit:
         plain, lambda n, h: h.with_model(Known(law, h.free_outputs)) if n == refit.hole else h
     )
     return Fit(
-        model, parent.data, parent.setup, refit.problem, batch, one.phi,
+        model, parent.data, parent.setup, refit.outside, batch, one.phi,
         Prior(*prior), one.jacobian / factor[:, None], one.residual / factor,
         0.5 * float(np.sum((one.residual / factor) ** 2)), np.array([-0.5 * one.score]),
         parent.history, parent.stopped,

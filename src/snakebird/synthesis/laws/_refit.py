@@ -1,7 +1,7 @@
 """Candidate laws in the equation, on the raw data: many at once, each judged by its evidence."""
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from math import lgamma, log
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from snakebird.fitting import Fit
 from snakebird.fitting.core import (
     Batch,
     Prior,
+    Problem,
     columns_of,
     least_squares,
     vector_of,
@@ -89,6 +90,11 @@ class Refit:
         total = len(names) + self.problem.layout.count
         self.others = [i for i in range(total) if i not in own]
         self._compiled = jax.jit(self._run)
+
+    @cached_property
+    def outside(self) -> Problem:
+        """The problem with the fits' own solver, for what is done with a law afterwards."""
+        return self.problem.with_(solver=self.fits[0].problem.solver)
 
     def _solver(self) -> Any:
         """The solver of the fits, with room for a few times their steps: wild laws end early."""

@@ -22,7 +22,8 @@ def best_subsets(
     The analysis and selection of variables in linear regression, Biometrics 32, 1976).
     """
     norms = np.sqrt((A**2).sum(0))
-    good = (norms > 1e-12 * (norms.max(initial=0.0) + 1e-300)) & np.isfinite(norms)
+    finite = np.isfinite(norms)
+    good = finite & (norms > 1e-12 * (norms[finite].max(initial=0.0) + 1e-300))
     if usable is not None:
         good &= usable
     A = np.where(good, A / np.where(good, norms, 1.0), 0.0)
@@ -67,7 +68,7 @@ def _grow(
         grown[larger] = (float(left @ left), np.column_stack([basis, q]), left)
 
 
-def without(A: Float[np.ndarray, "rows c"], *others: Float[np.ndarray, "rows *n"]) -> list:
+def without(A: Float[np.ndarray, "rows c"], *others: Float[np.ndarray, "rows ..."]) -> list:
     """Everything with the directions of `A` projected out: what numbers that are free anyway do."""
     if A.shape[1] == 0:
         return list(others)

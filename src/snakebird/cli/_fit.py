@@ -1,0 +1,193 @@
+"""`snakebird fit`: train a model of a user's file on data, find laws, write a folder to read."""
+
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from snakebird.cli._problem import Problem, errors_of, read_problem
+from snakebird.errors import InputError, SnakebirdError
+from snakebird.fitting import Fit, Step, fit
+
+CHECKPOINT = "checkpoint.npz"
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+_INTERRUPTED = "interrupted"
+
+
+class Asked(NamedTuple):
+    """What the command was told."""
+
+    problem: Path
+    data: Path | None
+    out: Path
+    seed: int
+    starts: int
+    budget: str
+    resume: bool
+    discover: bool
+
+    @property
+    def again(self) -> str:
+        """The line to type to go on."""
+        words = ["snakebird", "fit", str(self.problem)]
+        words += [] if self.data is None else ["--data", str(self.data)]
+        words += ["--out", str(self.out), "--seed", str(self.seed), "--starts", str(self.starts)]
+        words += ["--budget", self.budget, "--resume"]
+        words += [] if self.discover else ["--no-discover"]
+        return shlex.join(words)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """For the file of settings."""
+        return {name: str(v) if isinstance(v, Path) else v for name, v in self._asdict().items()}
+
+
+def read(asked: Asked) -> Problem:
+    """Check the arguments, and run the file."""
+    seconds_of(asked.budget)
+    if asked.starts < 1:
+        raise InputError(f"--starts {asked.starts}", "snakebird fit", "give one start or more")
+    return read_problem(asked.problem, asked.data)
+
+
+def run(problem: Problem, asked: Asked) -> int:
+    """Train, discover, write; 0, or 130 where it was interrupted."""
+    try:
+        with _terminated_like_interrupted():
+            found = _train(problem, asked)
+            laws = _laws(found) if asked.discover and not found.stopped else []
+            return _finish(found, laws, asked)
+    except KeyboardInterrupt:
+        _say_how_to_go_on(asked)
+        return 130
+
+
+def seconds_of(budget: str) -> float:
+    """A time like `90s`, `5m` or `1h` in seconds.
+
+    >>> seconds_of("1.5m")
+    90.0
+    """
+    number, unit = budget[:-1], budget[-1:]
+    try:
+        seconds = float(number) * _UNITS[unit]
+    except (KeyError, ValueError):
+        seconds = float("nan")
+    if not 0 < seconds < float("inf"):
+        raise InputError(
+            f"--budget {budget}: expected a time", "snakebird fit", "write 90s, 5m or 1h"
+        )
+    return seconds
+
+
+def _train(problem: Problem, asked: Asked) -> Fit:
+    budget = seconds_of(asked.budget)
+    with errors_of(asked.problem), progress(problem.data.names, budget) as say:
+        return fit(
+            problem.model, problem.data, **problem.options, seed=asked.seed, starts=asked.starts,
+            budget=budget, out=asked.out, resume=asked.resume, progress=say,
+        )  # fmt: skip
+
+
+def _laws(found: Fit) -> list[Any]:
+    """Laws for every hole; what keeps a hole from having some is said, and no error."""
+    from snakebird.synthesis import discover
+
+    laws = []
+    for name in found.holes:
+        _tell(f"  looking for laws for the hole {name} ...")
+        try:
+            laws.append(discover(found, name))
+        except SnakebirdError as error:
+            _tell(f"warning: no laws for {name}: {error.what}")
+    return laws
+
+
+def _finish(found: Fit, laws: Sequence[Any], asked: Asked) -> int:
+    from snakebird.report import write_report
+
+    page = write_report(found, asked.out, laws=laws, config={"command": asked.config})
+    print(found)
+    for one in laws:
+        print(one)
+    print(f"wrote {page}")
+    if found.stopped.startswith(_INTERRUPTED):
+        _say_how_to_go_on(asked)
+        return 130
+    if found.stopped:
+        _tell(f"{found.stopped}; to go on: {asked.again}")
+    return 0
+
+
+def _say_how_to_go_on(asked: Asked) -> None:
+    if (asked.out / CHECKPOINT).exists():
+        _tell(f"interrupted; what was done stands in {asked.out}")
+        _tell(f"to go on: {asked.again}")
+    else:
+        _tell("interrupted before the first round was done; there is nothing to go on from")
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """SIGTERM raises `KeyboardInterrupt` too."""
+
+    def stop(number: int, frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    old = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, old)
+
+
+@contextmanager
+def progress(columns: Sequence[str], budget: float) -> Iterator[Callable[[Step], None]]:
+    """Says every round on stderr: a line each, and on a terminal what goes on below them."""
+    from rich.console import Console
+
+    console, began = Console(stderr=True, highlight=False), time.monotonic()
+    clock = lambda: _clock(time.monotonic() - began, budget)
+    line = lambda step: f"  {described(step, columns)}  {clock()}"
+    if not console.is_terminal:
+        yield lambda step: console.print(line(step), soft_wrap=True, markup=False)
+        return
+    from rich.live import Live
+    from rich.spinner import Spinner
+    from rich.text import Text
+
+    spinner = Spinner("dots")
+
+    def now() -> Spinner:
+        spinner.update(text=Text(f"training  {clock()}"))
+        return spinner
+
+    with Live(get_renderable=now, console=console, transient=True, refresh_per_second=4):
+        yield lambda step: console.print(line(step), soft_wrap=True, markup=False)
+
+
+def described(step: Step, columns: Sequence[str]) -> str:
+    """A round in a line.
+
+    >>> described(Step("trajectories", 1, 13.5, 0, (0.01,), 3, 0.25), ["x"])
+    'trajectories 2  cost 13.5  noise x 0.01  3 alive  0.25 s/round'
+    """
+    noise = " ".join(
+        f"{name} {size:.3g}" for name, size in zip(columns, step.sizes, strict=False)
+    )  # fmt: skip
+    parts = [f"{step.stage} {step.round + 1}", f"cost {step.cost:.4g}"]
+    parts += [f"noise {noise}"] if noise else []
+    return "  ".join([*parts, f"{step.alive} alive", f"{step.seconds:.2f} s/round"])
+
+
+def _clock(elapsed: float, budget: float) -> str:
+    left = max(budget - elapsed, 0.0)
+    return f"{elapsed:.1f} s, {int(left // 60)}m {int(left % 60):02d}s left"
