@@ -1,6 +1,7 @@
 """All benchmarks: `python -m benchmarks [NAME ...]` writes `benchmarks/results/`."""
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from datetime import date
@@ -12,7 +13,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-from benchmarks import copies, ticks, training
+from benchmarks import copies, fit_time, solve_growth, solves, ticks, training
 from benchmarks.timing import machine_line
 
 RESULTS = Path(__file__).parent / "results"
@@ -26,6 +27,18 @@ SUITE: dict[str, tuple[str, Callable[[], Any]]] = {
     "copies": ("A thousand copies: vmap against a loop", copies.copies),
     "sparse": ("A large sparse machine, float32", ticks.sparse),
     "growth": ("The cost of a tick by size", ticks.growth),
+    "solves": (
+        "Loss and gradient through a solve: Lotka-Volterra with a net 2-32-32-2, float64",
+        solves.solves,
+    ),
+    "solve_growth": (
+        "A gradient through a solve by states, times, trajectories, room for steps and stiffness",
+        solve_growth.growth,
+    ),
+    "fit_time": (
+        "A finished fit of Lotka-Volterra from a fresh process, compilation included",
+        fit_time.fit_time,
+    ),
 }
 
 
@@ -75,8 +88,9 @@ def main(names: list[str]) -> None:
     found = json.loads(store.read_text()) if store.exists() else {}
     for name in names or list(SUITE):
         print(f"{name} ...", flush=True)
+        machine = f"{machine_line()}; load before {os.getloadavg()[0]:.1f}"
         rows = SUITE[name][1]()
-        found[name] = {"date": str(date.today()), "machine": machine_line(), "rows": rows}
+        found[name] = {"date": str(date.today()), "machine": machine, "rows": rows}
         print(
             "\n\n".join(
                 table(part) for part in (rows.values() if isinstance(rows, dict) else [rows])

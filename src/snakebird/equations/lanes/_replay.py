@@ -55,17 +55,23 @@ def cotangents(
     rates: Rates, theta: Any, y0: Array, record: Record, place: Array, span: Span, given: Array
 ) -> tuple[Any, Array, Any]:
     """The gradient to parameters, start and doses of what `given` weighs at the output times."""
-    flat = lambda y, ks, y0: read(y, ks, y0, record, place, span)
-    to_y, to_ks, start = jax.vjp(flat, record.y, record.stages, y0)[1](given)
+    weights = output_weights(record, place, span)
+    before = ~(span.times > column(span.t0))[..., None]
+    start = jnp.sum(jnp.where(before, given, 0.0), axis=1)
+    given = jnp.where(before, 0.0, given)
     none = jnp.zeros_like(y0)
     zeros = jax.tree.map(jnp.zeros_like, (theta, span.doses))
 
     def back(carry: Any) -> Any:
         slot, to_after, to_rate, sums = carry
+        # Chosen here, step by step: cotangents of the whole record would take as much room again.
+        here = jnp.where((place == slot)[..., None], given, 0.0)
+        to_ks = jnp.einsum("bns,bnd->sbd", weights, here)
         inputs = (record.y[slot], record.stages[slot, 0], theta, span.doses)
         pull = jax.vjp(_step(rates, record, span, slot), *inputs)[1]
-        to_before, to_first, *more = pull((to_after, to_rate, to_ks[slot]))
-        return slot - 1, to_before + to_y[slot], to_first, jax.tree.map(jnp.add, sums, tuple(more))
+        to_before, to_first, *more = pull((to_after, to_rate, to_ks))
+        to_before = to_before + jnp.sum(here, axis=1)
+        return slot - 1, to_before, to_first, jax.tree.map(jnp.add, sums, tuple(more))
 
     first = (record.used - 1, none, none, zeros)
     _, to_y0, to_rate, (to_theta, to_doses) = jax.lax.while_loop(lambda c: c[0] >= 0, back, first)
