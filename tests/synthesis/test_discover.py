@@ -9,7 +9,7 @@ import pytest
 
 import snakebird as sb
 from snakebird.errors import FitError, UnknownNameError
-from snakebird.synthesis.laws import monod, polynomials
+from snakebird.synthesis.laws import monod, polynomials, simplified
 
 
 class Growth(eqx.Module):
@@ -83,6 +83,18 @@ def test_it_prints_as_a_table(laws):
     text = str(laws[0])
     assert text.startswith("Laws for rate")
     assert "x^2" in text
+
+
+def test_simple_numbers_are_offered_and_tested(laws):
+    for found in laws:
+        simple = simplified(found[0])
+        assert 0 <= simple.p <= 1
+        assert all(number.bits > 0 for number in simple.numbers)
+    exact = [str(simplified(found[0]).law) for found in laws]
+    assert "rate = x - x^2/2" in exact
+    # Far from what was fitted the data say no.
+    far = laws[0][0].refit.held(laws[0][0].judged, 1.3 * laws[0][0].judged.phi[:2])
+    assert far.loss > laws[0][0].loss + 100
 
 
 def test_constants_inside_a_term_are_fitted_too():

@@ -2,6 +2,9 @@
 
 from snakebird.equations._algebraic import IndexOne as IndexOne
 from snakebird.equations._delay import solve_delayed as solve_delayed
+from snakebird.equations._doses import Doses as Doses
+from snakebird.equations._events import solve_until as solve_until
+from snakebird.equations._forcing import Forcing as Forcing
 from snakebird.equations._grid import Grid as Grid
 from snakebird.equations._hole import (
     Hole as Hole,
@@ -21,6 +24,10 @@ from snakebird.equations._parameters import (
     Positive as Positive,
     resolve as resolve,
 )
+from snakebird.equations._posed import Split as Split
+from snakebird.equations._random import solve_random as solve_random
+from snakebird.equations._solution import Failure as Failure, Solution as Solution
+from snakebird.equations._solve import choose_solver as choose_solver, solve as solve
 from snakebird.equations._solvers import (
     Diffrax as Diffrax,
     Direction as Direction,

@@ -72,7 +72,7 @@ class Hole(eqx.Module):
             )
         if conserved and len(self.outputs) < 2:
             raise EquationError(
-                f"one output, {self.outputs[0]!r}, cannot be conserved",
+                f"one output, {', '.join(self.outputs)!r}, cannot be conserved",
                 f"Hole({' '.join(self.inputs)!r}, ...)",
                 "name two outputs or more, or drop conserved=True",
             )

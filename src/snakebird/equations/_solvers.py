@@ -6,10 +6,10 @@ from typing import Any, Literal
 import diffrax as dfx
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 
-from snakebird.equations import lanes
-from snakebird.equations.lanes import Field, Lanes, Outcome, Span
+from snakebird.equations import _folded as folded, _segments as segments, lanes
+from snakebird.equations.lanes import Field, Lanes, Span
+from snakebird.errors import EquationError
 
 Direction = Literal["forward", "reverse"]
 Solver = Callable[[Field, Any, Any, Any, Span, Direction], Lanes]
@@ -31,58 +31,93 @@ class Explicit(eqx.Module):
     def __call__(
         self, field: Field, theta: Any, const: Any, y0: Any, span: Span, direction: Direction
     ) -> Lanes:
-        settings = self.settings
-        solve = lanes.solve_forward if direction == "forward" else lanes.solve_reverse
-        return solve(field, settings, theta, const, y0, span)
+        solve = lanes.solve_forward if direction == "forward" else folded.solve_reverse
+        return solve(field, self.settings, theta, const, y0, span)
 
 
 class Diffrax(eqx.Module):
-    """Any solver of ordinary differential equations in diffrax, by default implicit Kvaerno5."""
+    """Any solver of ordinary differential equations in diffrax, by default implicit Kvaerno5.
+
+    Steps adapt to `rtol` and `atol`. A solver that does not estimate its error takes steps of
+    `step`, and so does any other once `step` is given. Solvers that treat one part of an equation
+    explicitly and the other implicitly (`diffrax.KenCarp4()`, ...) need a field in two parts: a
+    model wrapped in `Split`.
+
+    Raises `EquationError` for what is no such solver, and for a missing `step`.
+
+    >>> import diffrax
+    >>> Diffrax(diffrax.Euler(), step=0.1).step
+    0.1
+    """
 
     solver: Any
     rtol: float = eqx.field(static=True, default=1e-6)
     atol: float = eqx.field(static=True, default=1e-8)
     max_steps: int = eqx.field(static=True, default=4096)
+    step: float | None = eqx.field(static=True, default=None)
 
     def __init__(
         self,
-        solver: dfx.AbstractSolver | None = None,
+        solver: Any = None,
         *,
         rtol: float = 1e-6,
         atol: float = 1e-8,
         max_steps: int = 4096,
+        step: float | None = None,
     ):
         self.solver = dfx.Kvaerno5() if solver is None else solver
-        self.rtol, self.atol, self.max_steps = rtol, atol, max_steps
+        self.rtol, self.atol, self.max_steps, self.step = rtol, atol, max_steps, step
+        _check(self.solver, step)
+
+    def method(self, direction: Direction) -> segments.Method:
+        """The solver with all that diffrax is told besides."""
+        forward = direction == "forward"
+        adjoint = dfx.ForwardMode() if forward else dfx.RecursiveCheckpointAdjoint()
+        return segments.Method(
+            self.solver, adjoint, self.rtol, self.atol, self.max_steps, self.step
+        )
 
     def __call__(
         self, field: Field, theta: Any, const: Any, y0: Any, span: Span, direction: Direction
     ) -> Lanes:
-        adjoint = dfx.ForwardMode() if direction == "forward" else dfx.RecursiveCheckpointAdjoint()
-        controller = dfx.PIDController(rtol=self.rtol, atol=self.atol)
+        method = self.method(direction)
+        lane = lambda *given: segments.solve(method, field, *given)
+        given = (theta, const, y0, span)
+        if y0.shape[0] > 1:
+            return segments.together(jax.vmap(lane)(*given))
+        # One problem runs without the selections that a vectorized loop makes in every step.
+        return segments.together(jax.tree.map(lambda x: x[None], lane(*_first(given))))
 
-        def one(theta: Any, const: Any, y0: Any, span: Span) -> Any:
-            # Padding repeats the last time, which diffrax does not take.
-            times = jnp.minimum(span.times, span.times[-1])
-            jumps = None if span.stops is None else span.stops
-            out = dfx.diffeqsolve(
-                dfx.ODETerm(lambda t, y, _: field(t, y, theta, const)),
-                self.solver, span.t0, span.times[-1], None, y0,
-                saveat=dfx.SaveAt(ts=times),
-                stepsize_controller=controller if jumps is None else dfx.ClipStepSizeController(
-                    controller, step_ts=jumps
-                ),
-                adjoint=adjoint, max_steps=self.max_steps, throw=False,
-            )  # fmt: skip
-            good = out.result == dfx.RESULTS.successful
-            code = jnp.where(good, lanes.OK, lanes.MAX_STEPS)
-            code = jnp.where(
-                jnp.all(jnp.isfinite(jnp.asarray(out.ys))) | ~good, code, lanes.NOT_FINITE
-            )
-            steps = jnp.asarray(out.stats["num_steps"])
-            return out.ys, code, span.times[-1], jnp.array(0), steps
 
-        if span.doses is not None:
-            raise NotImplementedError("doses go with the explicit solver")
-        values, code, time, state, steps = jax.vmap(one)(theta, const, y0, span)
-        return Lanes(values, Outcome(code, time, state, jnp.max(steps)))
+def _first(tree: Any) -> Any:
+    return jax.tree.map(lambda x: x[0], tree)
+
+
+def _check(solver: Any, step: float | None) -> None:
+    where = "Diffrax"
+    if isinstance(solver, type):
+        raise EquationError(
+            f"the solver is the class {solver.__name__}, not one of its instances",
+            where,
+            f"call it: {solver.__name__}()",
+        )
+    if not isinstance(solver, dfx.AbstractSolver):
+        raise EquationError(
+            f"the solver is {solver!r}, which is none of diffrax",
+            where,
+            "give diffrax.Tsit5(), diffrax.Kvaerno5(), ...",
+        )
+    if segments.parts(solver) is None:
+        raise EquationError(
+            f"{type(solver).__name__} is not for ordinary differential equations of one state",
+            where,
+            "give diffrax.Tsit5(), diffrax.Kvaerno5(), or for noise use solve_random",
+        )
+    if step is None and not isinstance(solver, dfx.AbstractAdaptiveSolver):
+        raise EquationError(
+            f"{type(solver).__name__} does not estimate its error, so its steps cannot adapt",
+            where,
+            f"give their length: Diffrax({type(solver).__name__}(), step=0.01)",
+        )
+    if step is not None and not step > 0:
+        raise EquationError(f"the step is {step}", where, "give a positive number")

@@ -22,4 +22,8 @@ from snakebird.synthesis.laws._simple import (
     simple_numbers as simple_numbers,
     simplest_within as simplest_within,
 )
+from snakebird.synthesis.laws._simplify import (
+    Simplified as Simplified,
+    simplified as simplified,
+)
 from snakebird.synthesis.laws._terms import Inner as Inner, Term as Term

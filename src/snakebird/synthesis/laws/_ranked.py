@@ -1,6 +1,6 @@
 """Laws in the order of their probability."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,6 +15,7 @@ from snakebird.fitting.core import Prior, columns_of
 from snakebird.synthesis.laws._columns import constants
 from snakebird.synthesis.laws._law import Law
 from snakebird.synthesis.laws._refit import Judged, Refit
+from snakebird.synthesis.laws._simple import Simple
 
 SHOWN = 8
 """How many laws a printed table has."""
@@ -38,7 +39,7 @@ class Ranked:
     @cached_property
     def law(self) -> Law:
         """The closed form, its coefficients with standard errors."""
-        return _law(self.judged, self.refit)
+        return law_of(self.judged, self.refit)
 
     @cached_property
     def fit(self) -> Fit:
@@ -116,24 +117,24 @@ def ranked(judged: list[Judged], refit: Refit) -> Laws:
     return Laws(refit.hole, tuple(entries))
 
 
-def _law(one: Judged, refit: Refit) -> Law:
-    """The closed form with its coefficients and their standard errors."""
+def law_of(one: Judged, refit: Refit, numbers: Sequence[Simple] = ()) -> Law:
+    """The closed form with its coefficients and their standard errors, or with exact `numbers`."""
     hole, columns = refit.fits[one.candidate.fit].holes[refit.hole], refit.columns
-    errors = _errors(one, refit)
+    errors = standard_errors(one, refit)
     terms: dict[str, list[Any]] = {name: [] for name in hole.outputs}
     spread: dict[str, list[Any]] = {name: [] for name in hole.outputs}
     for k, place in enumerate(one.candidate.support):
         o, j = divmod(place, len(columns))
         column, scale = columns.columns[j], columns.scale[o, j]
         value = float(one.phi[refit.coefficient[k]] * scale)
-        given: tuple[Any, ...] = (value, column.term)
+        given: tuple[Any, ...] = (numbers[k].number if numbers else value, column.term)
         if column.start:
             width = columns.inner
             free = one.phi[[refit.inner[k * width + i] for i in range(len(column.start))]]
             given = (*given, tuple(map(float, constants(column.term, column.start, free))))
         for name, sign in _targets(hole, o):
-            terms[name].append((sign * given[0], *given[1:]))
-            spread[name].append(float(errors[k] * scale))
+            terms[name].append((given[0] if sign > 0 else -given[0], *given[1:]))
+            spread[name].append(None if numbers else float(errors[k] * scale))
     return Law.of_terms(hole.inputs, terms, errors=spread)
 
 
@@ -143,7 +144,7 @@ def _targets(hole: Hole, output: int) -> list[tuple[str, float]]:
     return [*own, (hole.outputs[-1], -1.0)] if hole.conserved else own
 
 
-def _errors(one: Judged, refit: Refit) -> np.ndarray:
+def standard_errors(one: Judged, refit: Refit) -> np.ndarray:
     """Standard errors of the coefficients, in their scaled units, by the Gauss-Newton matrix."""
     k = len(one.candidate.support)
     column, _ = columns_and_sizes(one, refit)

@@ -26,6 +26,8 @@ from snakebird.synthesis.laws._search import Support
 
 _TOGETHER = 128
 """How many candidates are refitted side by side; more would not fit the cache."""
+_HELD = 1e14
+"""The precision of a number that must not move."""
 _STEPS = 25
 """How many steps of least squares a candidate has."""
 _COEFFICIENT, _INNER = 2.0, 1.5
@@ -123,6 +125,20 @@ class Refit:
                 for i, one in enumerate(part)
             ]
         return judged
+
+    def held(self, one: Judged, coefficients: Float[np.ndarray, " terms"]) -> Judged:
+        """The law again with its coefficients held at these (scaled) numbers, all else refitted."""
+        phi, batch, prior = self.rows([one.candidate] * _TOGETHER)
+        start, mine = one.phi.copy(), self.coefficient[: len(coefficients)]
+        start[mine] = coefficients
+        row = lambda x: jnp.broadcast_to(jnp.asarray(x), phi.shape)
+        precision = np.array(prior.precision[0])
+        precision[mine] = _HELD
+        mean = np.array(prior.mean[0])
+        mean[mine] = coefficients
+        tight = Prior(row(mean), row(precision))
+        cost, phi, residual, jacobian = map(np.asarray, self._compiled(row(start), batch, tight))
+        return self.judge(one.candidate, phi[0], cost[0], residual[0], jacobian[0], prior)
 
     def rows(self, candidates: list[Candidate]) -> tuple[Any, Batch, Prior]:
         """Vectors, data and priors of candidates."""
