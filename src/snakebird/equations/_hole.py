@@ -86,8 +86,7 @@ class Hole(eqx.Module):
             key = jax.random.key(0) if key is None else key
             model = Network.drawn(len(self.inputs), self.free_outputs, key, signs=signs)
         self.model = model
-        ones = jnp.ones(len(self.inputs)), jnp.ones(len(self.outputs))
-        self.scaling = Fixed(Scaling(jnp.zeros(len(self.inputs)), *ones))
+        self.scaling = Fixed(_unscaled(len(self.inputs), len(self.outputs)))
 
     @property
     def free_outputs(self) -> int:
@@ -133,8 +132,7 @@ class Hole(eqx.Module):
 
         The outputs still sum to zero where they did.
         """
-        ones = jnp.ones(len(self.inputs)), jnp.ones(len(self.outputs))
-        plain = Fixed(Scaling(jnp.zeros(len(self.inputs)), *ones))
+        plain = Fixed(_unscaled(len(self.inputs), len(self.outputs)))
         new = object.__new__(Hole)
         for name, value in (*vars(self).items(), ("model", model), ("scaling", plain)):
             object.__setattr__(new, name, False if name == "positive" else value)
@@ -169,11 +167,12 @@ class Network(eqx.Module):
         """A network with `depth` hidden layers of `width`, drawn at random."""
         sizes = (inputs, *[width] * depth, outputs)
         pairs = list(pairwise(sizes))
-        keys = jax.random.split(key, len(pairs))
-        draw = lambda k, a, b: jax.random.normal(k, (b, a)) / np.sqrt(a)
-        weights = [draw(k, a, b) for k, (a, b) in zip(keys, pairs, strict=True)]
+        rng = generator(key)
+        weights = [rng.standard_normal((b, a)) / np.sqrt(a) for a, b in pairs]
         weights[-1] = 0.3 * weights[-1]
-        return Network(weights, [jnp.zeros(b) for _, b in pairs], tuple(signs))
+        biases = [np.zeros(b) for _, b in pairs]
+        as_jax = lambda arrays: [jnp.asarray(x, float) for x in arrays]
+        return Network(as_jax(weights), as_jax(biases), tuple(signs))
 
     def __call__(self, x: Float[Array, " inputs"]) -> Float[Array, " outputs"]:
         signed = any(self.signs)
@@ -245,16 +244,26 @@ def with_holes(model: Any, change: Callable[[str, Hole], Hole]) -> Any:
 def redrawn(hole: Hole, key: PRNGKeyArray) -> Hole:
     """The hole with its weights drawn anew: matrices by their number of inputs, the rest small."""
     leaves, tree = jax.tree.flatten(hole.model, is_leaf=lambda x: isinstance(x, Fixed))
-    keys = jax.random.split(key, max(len(leaves), 1))
+    rng = generator(key)
 
-    def draw(x: Any, k: Any) -> Any:
+    def draw(x: Any) -> Any:
         if not eqx.is_inexact_array(x):
             return x
         spread = 1 / np.sqrt(x.shape[-1]) if x.ndim >= 2 else 0.1
-        return spread * jax.random.normal(k, x.shape, x.dtype)
+        return jnp.asarray(spread * rng.standard_normal(x.shape), x.dtype)
 
-    model = jax.tree.unflatten(tree, [draw(x, k) for x, k in zip(leaves, keys, strict=True)])
+    model = jax.tree.unflatten(tree, [draw(x) for x in leaves])
     return eqx.tree_at(lambda h: h.model, hole, model)
+
+
+def generator(key: PRNGKeyArray) -> np.random.Generator:
+    """NumPy's random numbers from a key: JAX would compile each shape that is drawn."""
+    return np.random.default_rng(np.asarray(jax.random.key_data(key)))
+
+
+def _unscaled(inputs: int, outputs: int) -> Scaling:
+    ones = lambda n: jnp.asarray(np.ones(n), float)
+    return Scaling(jnp.asarray(np.zeros(inputs), float), ones(inputs), ones(outputs))
 
 
 def _with_signs(weight: Array, signs: Sequence[int]) -> Array:

@@ -211,14 +211,18 @@ def _draw(given: Setup, starts: int, seed: int) -> np.ndarray:
     rows = [given.vector]
     vector = given.problem.vector
     p = len(vector.start)
-    for key in jax.random.split(jax.random.key(seed), starts)[1:]:
-        rest, *own_keys = jax.random.split(key, len(vector.holes) + 1)
-        keys = dict(zip(vector.holes, own_keys, strict=True))
+    for sequence in np.random.SeedSequence(seed).spawn(starts - 1):
+        own_seeds = sequence.generate_state(len(vector.holes) + 1)
+        rest, keys = own_seeds[0], dict(zip(vector.holes, map(_key, own_seeds[1:]), strict=True))
         drawn = vector_of(with_holes(given.model, _redraw(keys))).start
-        shift = _SPREAD * np.asarray(jax.random.normal(rest, (p,)))
+        shift = _SPREAD * np.random.default_rng(rest).standard_normal(p)
         own = np.where(vector.hole >= 0, drawn, vector.start + shift)
         rows.append(np.concatenate([own, given.vector[p:]]))
     return np.stack(rows)
+
+
+def _key(seed: Any) -> Any:
+    return jax.random.wrap_key_data(jnp.asarray(np.array([0, seed], np.uint32)))
 
 
 def _redraw(keys: dict[str, Any]) -> Callable[[str, Hole], Hole]:
@@ -233,18 +237,24 @@ def _match(given: Any, data: Any, phi: Any, plan: Plan, watch: Watch, at: Any) -
     )
     vector = given[0].problem.vector
     p = len(vector.start)
-    each = lambda x: jnp.broadcast_to(jnp.asarray(x), (len(phi), p))
+    each = lambda x: jnp.asarray(np.broadcast_to(x, (len(phi), p)))
     prior = ls.Prior(each(vector.mean), each(vector.precision))
     residuals = matching(given[0])
     begun = time.perf_counter()
-    state = ls.begin(residuals, phi[:, :p], batch)
-    state = jax.jit(lambda s: ls.iterate(residuals, s, batch, prior, steps=30, tol=1e-3))(state)
-    fine = jnp.isfinite(state.cost) & jnp.all(jnp.isfinite(state.phi), 1)
-    best = int(jnp.argmin(jnp.where(fine, state.cost, jnp.inf)))
+
+    @jax.jit
+    def match(theta: Any) -> ls.State:
+        state = ls.begin(residuals, theta, batch)
+        return ls.iterate(residuals, state, batch, prior, steps=30, tol=1e-3)
+
+    start = np.asarray(phi)
+    state = jax.tree.map(np.asarray, match(start[:, :p]))
+    fine = np.isfinite(state.cost) & np.isfinite(state.phi).all(1)
+    best = int(np.argmin(np.where(fine, state.cost, np.inf)))
     watch.note(Step(MATCHING, 0, float(state.cost[best]), best, (), int(fine.sum()),
                     time.perf_counter() - begun))  # fmt: skip
-    theta = jnp.where(fine[:, None], state.phi, phi[:, :p])
-    return jnp.concatenate([theta, phi[:, p:]], axis=1), None
+    theta = np.where(fine[:, None], state.phi, start[:, :p])
+    return jnp.asarray(np.concatenate([theta, start[:, p:]], axis=1)), None
 
 
 def _shoot(given: Any, data: Any, phi: Any, plan: Plan, watch: Watch, at: Any) -> Any:
@@ -284,7 +294,8 @@ def _whole(given: Any, data: Any, phi: Any, plan: Plan, watch: Watch, at: Any) -
 
 
 def _stacked(batches: list[Batch], starts: int) -> Batch:
-    return jax.tree.map(lambda *x: jnp.repeat(jnp.concatenate(x), starts, axis=0), *batches)
+    repeat = lambda *x: jnp.asarray(np.repeat(np.concatenate(x), starts, axis=0))
+    return jax.tree.map(repeat, *batches)
 
 
 def _least(given: list[Setup], plan: Plan) -> Any:

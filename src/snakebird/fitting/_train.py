@@ -52,6 +52,7 @@ class Trainer:
     tol: float = 1e-5
     mean: Any = field(init=False)
     _round: Any = field(init=False)
+    _evidence: Any = field(init=False)
 
     def __post_init__(self) -> None:
         problem, batch = self.problem, self.batch
@@ -73,6 +74,7 @@ class Trainer:
             least=self.least,
         )
         self._round = jax.jit(self._run)
+        self._evidence = jax.jit(self._log_evidence)
 
     @property
     def rows(self) -> int:
@@ -117,11 +119,14 @@ class Trainer:
         )  # fmt: skip
         return rows, state
 
+    def _log_evidence(self, rows: Rows, state: ls.State) -> Any:
+        seen = jnp.sum(self.batch.mask, (1, 2))
+        logs = jnp.sum(seen * jnp.log(rows.size), 1)
+        return log_evidence(state, self.prior(rows), logs)
+
     def score(self, rows: Rows, state: ls.State) -> np.ndarray:
         """How good each start is, higher is better: its log evidence, -inf where it is lost."""
-        seen = np.asarray(self.batch.mask, float).sum((1, 2))
-        logs = jnp.sum(jnp.asarray(seen) * jnp.log(rows.size), 1)
-        value = np.asarray(log_evidence(state, self.prior(rows), logs))
+        value = np.asarray(self._evidence(rows, state))
         return np.where(np.isfinite(value) & np.asarray(rows.alive), value, -np.inf)
 
 
