@@ -2,6 +2,7 @@
 
 from snakebird.equations._algebraic import IndexOne as IndexOne
 from snakebird.equations._delay import solve_delayed as solve_delayed
+from snakebird.equations._delayed import Delayed as Delayed
 from snakebird.equations._doses import Doses as Doses
 from snakebird.equations._events import solve_until as solve_until
 from snakebird.equations._forcing import Forcing as Forcing

@@ -86,7 +86,7 @@ def solve_delayed(
         taus = _guard(taus, too_long, lambda: _too_long(span, steps, taus))
     parts = (field, history, tree, args)
     bounds = (jnp.asarray(rtol, kind), jnp.asarray(atol, kind))
-    found, finite, last = _solve(parts, taus, row, t0, bounds, steps, max_steps)
+    found, finite, last = carried(parts, taus, row, t0, bounds, steps, max_steps)
     found = _guard(found, ~finite, lambda: _not_finite(t0))
     return _guard(found, ~(last >= end), lambda: _unfinished(last, t0, end, taus, max_steps))
 
@@ -113,7 +113,7 @@ class _Problem(eqx.Module):
 
 
 @eqx.filter_jit
-def _solve(
+def carried(
     parts: Any,
     taus: jax.Array,
     times: jax.Array,

@@ -10,13 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from snakebird.equations import Hole, Solver, redrawn, with_holes
+from snakebird.equations import Explicit, Hole, Solver, redrawn, with_holes
 from snakebird.errors import FitError, UnknownNameError, suggest
 from snakebird.fitting import _least_squares as ls
 from snakebird.fitting._matching import matchable, matching, points_of
 from snakebird.fitting._noise import Noise
 from snakebird.fitting._problem import Batch
-from snakebird.fitting._result import Fit, result
+from snakebird.fitting._result import Fit, LostError, result
 from snakebird.fitting._setup import Options, Setup, setup
 from snakebird.fitting._shooting import in_pieces
 from snakebird.fitting._train import Step, Trainer, train
@@ -60,6 +60,11 @@ def fit(
     not trained) or the model has a method `start(args)`. What is seen of a state is its entries
     by name, or what `observe(t, y, args)` or the model's method of that name says: a dict of
     columns. `args` and the conditions of each experiment together are the dict `args`.
+
+    Without `solver` it is `Explicit()`, or `Delayed()` for a model with delays; where no start
+    survives that, one for stiff equations or with room for more steps, whichever solves the model
+    as given.
+    `doses` are `Doses`, or a dict of them by experiment.
 
     Noise sizes and the wildness of the holes are found from the data (evidence). `stages` are, in
     order, any of `"matching"` (the field against slopes of the smoothed data), `"shooting"` (short
@@ -139,9 +144,18 @@ def _fit(
     watch.begin(np.asarray(phi), *[t for one in data for e in one for t in (e.times, e.table)],
                 stages, plan, given[0].problem.vector.names, options.noise, options.args,
                 options.solver)  # fmt: skip
-    found = _through(stages, given, data, phi, plan, watch)
+    try:
+        found = _through(stages, given, data, phi, plan, watch)
+    except LostError:
+        solver = _another(given, phi, plan) if options.solver is None else None
+        if solver is None:
+            raise
+        given = [one._replace(problem=one.problem.with_(solver=solver)) for one in given]
+        watch.attempt = 3
+        return _through(stages, given, data, phi, plan, watch)
     lost = [i for i, one in enumerate(found) if _missed(one)]
-    if plan.stages is None and PIECES not in stages and lost and not watch.stopped:
+    whole = given[0].problem.field.past is not None
+    if plan.stages is None and PIECES not in stages and lost and not (whole or watch.stopped):
         # Those starts were in another valley: pieces, being short, are drawn to the data.
         stages, watch.attempt = (*stages[:-1], PIECES, WHOLE), 2
         rows = np.concatenate([np.arange(plan.starts) + i * plan.starts for i in lost])
@@ -149,6 +163,15 @@ def _fit(
         for i, one in zip(lost, _through(stages, *some, plan, watch), strict=True):
             found[i] = max(found[i], one, key=lambda own: own.score)
     return found
+
+
+def _another(given: list[Setup], phi: Any, plan: Plan) -> Solver | None:
+    """A solver that can do what the explicit one could not, tried on the model as it was given."""
+    problem = given[0].problem
+    if not isinstance(problem.solver, Explicit):
+        return None
+    solver = problem.chosen(phi[:1], given[0].batch)
+    return None if solver == problem.solver else solver
 
 
 def _through(
@@ -187,6 +210,8 @@ def _through(
 def _stages(given: list[Setup]) -> tuple[str, ...]:
     if all(matchable(one) for one in given):
         return MATCHING, WHOLE
+    if given[0].problem.field.past is not None:
+        return (WHOLE,)
     return (PIECES, WHOLE) if given[0].batch.times.shape[-1] >= 8 else (WHOLE,)
 
 
@@ -198,9 +223,17 @@ def _check_stages(stages: Sequence[str], given: list[Setup]) -> None:
             )
     if not stages or stages[-1] != WHOLE:
         raise FitError("the last stage must be 'trajectories'", "stages", "add it at the end")
-    if MATCHING in stages and not all(matchable(one) for one in given):
+    if PIECES in stages and given[0].problem.field.past is not None:
         raise FitError(
-            "gradients cannot be matched: not every state is observed",
+            "an equation with delays cannot be cut into pieces: each would need its past",
+            "stages",
+            "leave 'shooting' out",
+        )
+    if MATCHING in stages and not all(matchable(one) for one in given):
+        jumps = given[0].problem.doses is not None
+        why = "doses make states jump" if jumps else "not every state is observed"
+        raise FitError(
+            f"gradients cannot be matched: {why}",
             "stages",
             "begin with 'shooting' instead",
         )

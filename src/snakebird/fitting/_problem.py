@@ -1,7 +1,7 @@
 """A model and its data as residuals: what every stage of a fit makes small."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field as default, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -11,8 +11,17 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float
 
-from snakebird.equations import Direction, Explicit, Fixed, Parameter, Solver, lanes
+from snakebird.equations import (
+    Direction,
+    Explicit,
+    Fixed,
+    Parameter,
+    Solver,
+    choose_solver,
+    lanes,
+)
 from snakebird.equations.lanes import OK, Lanes, Outcome, Span
+from snakebird.fitting._field import Field
 from snakebird.fitting._noise import Noise
 from snakebird.fitting._trajectories import Trajectories
 from snakebird.fitting._vector import Vector
@@ -65,7 +74,8 @@ class Layout:
 class Problem:
     """How a vector of trained numbers becomes residuals, for many starts at once.
 
-    `vector` gives the model; `unravel` the state; `observe(t, y, args, model)` a dict of columns.
+    `vector` gives the model; `unravel` the state; `observe(t, y, args, model)` a dict of columns;
+    `doses` are times `[L, m]` and amounts `[L, m, d]`.
     """
 
     vector: Vector
@@ -74,7 +84,7 @@ class Problem:
     observe: Callable[[Any, Any, Any, Any], Mapping[str, Any]]
     noise: tuple[Noise, ...]
     layout: Layout
-    solver: Solver = field(default_factory=Explicit)
+    solver: Solver = default(default_factory=Explicit)
     args: Any = None
     scale: Any = None
     inject: Callable[[Any, Any], Any] | None = None
@@ -97,11 +107,10 @@ class Problem:
             return self.args
         return {**(self.args or {}), **conditions}
 
-    def rate(self, t: Any, y: Any, theta: Any, const: Any) -> Any:
+    @cached_property
+    def field(self) -> Field:
         """The vector field on flat states."""
-        model = self.model(theta, const["extra"])
-        out = model(t, self.unravel(y), self.arguments(const))
-        return ravel_pytree(out)[0].astype(y.dtype)
+        return Field(self)
 
     def _start(self, theta: Any, w: Any, const: Any) -> Any:
         model = self.model(theta, const["extra"])
@@ -119,10 +128,27 @@ class Problem:
         self, phi: Float[Array, "S P"], batch: Batch, direction: Direction = "forward"
     ) -> tuple[Float[Array, "S L n d"], Float[Array, "S L n K"], Outcome]:
         """States and predictions at the times of the data, and how each lane ended."""
-        theta, const, y0 = self._lanes(phi, batch)
-        out = self.solver(self.rate, theta, const, y0, self._span(batch), direction)
-        states, ends = self._by_start(out, batch)
+        states, ends = self._states(phi, batch, direction)
         return states, self._seen(states, phi, batch), ends
+
+    def _states(self, phi: Any, batch: Batch, direction: Direction) -> tuple[Any, Outcome]:
+        theta, const, y0 = self._lanes(phi, batch)
+        span = self._span(batch)
+        first = y0
+        if span.stops is not None and span.doses is not None:
+            now = (span.stops == span.t0[:, None])[..., None]
+            first = y0 + jnp.sum(jnp.where(now, span.doses, 0.0), axis=1)
+        out = self.solver(self.field, theta, const, first, span, direction)
+        if first is not y0:
+            # What is observed at the time of a dose is the state before it.
+            early = (span.times <= span.t0[:, None])[..., None]
+            out = out._replace(values=jnp.where(early, y0[:, None], out.values))
+        return self._by_start(out, batch)
+
+    def chosen(self, phi: Float[Array, "1 P"], batch: Batch) -> Solver:
+        """The solver that suits the problem at these numbers, found by trying."""
+        theta, const, y0 = self._lanes(phi, batch)
+        return choose_solver(self.field, theta, const, y0, self._span(batch))
 
     def _span(self, batch: Batch) -> Span:
         S, L = batch.times.shape[:2]
@@ -175,9 +201,7 @@ class Problem:
         self, phi: Float[Array, "S P"], batch: Batch
     ) -> tuple[Float[Array, "S R"], Bool[Array, " S"]]:
         """Whitened residuals of all observations, then of all joins, and whether all lanes ran."""
-        theta, const, y0 = self._lanes(phi, batch)
-        out = self.solver(self.rate, theta, const, y0, self._span(batch), "forward")
-        states, ends = self._by_start(out, batch)
+        states, ends = self._states(phi, batch, "forward")
         return self._compared(states, phi, batch), jnp.all(ends.code == OK, axis=1)
 
     def linearized(
@@ -191,7 +215,7 @@ class Problem:
             return _pushed(lambda x: self(x, batch), phi, basis)
         theta, const, y0 = self._lanes(phi, batch)
         span = self._span(batch)
-        out, full = lanes.solve_jacobian(self.rate, solver.settings, theta, const, y0, span)
+        out, full = lanes.solve_jacobian(self.field, solver.settings, theta, const, y0, span)
         states, ends = self._by_start(out, batch)
         moves = self._moves(full.reshape(*states.shape, -1), phi, batch, basis)
         r = self._compared(states, phi, batch)

@@ -158,6 +158,10 @@ class Fit:
         return "\n".join(lines)
 
 
+class LostError(FitError):
+    """No start survived."""
+
+
 def _entry(values: Mapping[str, Any], name: str) -> Any:
     if name in values:
         return values[name]
@@ -179,7 +183,7 @@ def result(
     """The best start of one data set."""
     scores = trainer.score(rows, state)[own]
     if not np.isfinite(scores).any():
-        raise FitError(
+        raise LostError(
             "no start survived: every solve failed, or gave what is not a number",
             _where(history),
             "give better start values, bounds (Positive, Bounded), or a solver for stiff equations",

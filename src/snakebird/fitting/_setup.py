@@ -10,8 +10,9 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Float
 
-from snakebird.equations import Explicit, Parameter, Solver, resolve
+from snakebird.equations import Delayed, Doses, Explicit, Parameter, Solver, resolve
 from snakebird.errors import EquationError, FitError, InputError, UnknownNameError, suggest
+from snakebird.fitting._field import is_delayed, rate_of
 from snakebird.fitting._noise import Gaussian, Noise
 from snakebird.fitting._problem import Batch, Layout, Problem, batch_of, start_layout
 from snakebird.fitting._smooth import Curves, smooth
@@ -77,8 +78,8 @@ def setup(model: Any, data: Trajectories, options: Options) -> Setup:
         )
     noise = _noise(options.noise, data.names)
     problem = Problem(
-        vector, unravel, data.names, observe, noise, layout, options.solver or Explicit(),
-        args=options.args, scale=scale, doses=_doses(options.doses, len(data), state),
+        vector, unravel, data.names, observe, noise, layout, options.solver or _solver(model),
+        args=options.args, scale=scale, doses=_doses(options.doses, data, state),
     )  # fmt: skip
     _check_times(data, options.t0)
     fixed = np.where(layout.free >= 0, 0.0, base)
@@ -86,6 +87,10 @@ def setup(model: Any, data: Trajectories, options: Options) -> Setup:
     scales = data.scale()
     least = np.array([1e-5 * scales[name] for name in data.names])
     return Setup(problem, model, batch, curves, states, base, least)
+
+
+def _solver(model: Any) -> Solver:
+    return Delayed() if is_delayed(model) else Explicit()
 
 
 def _plain(template: Any) -> Any:
@@ -183,7 +188,7 @@ def _check_field(
     """The field must give a tree like the state, and the observation a number a column."""
     args, solid = _arguments(data, options), resolve(model)
     t = jnp.asarray(float(data[0].times[0]))
-    rate = jax.eval_shape(lambda y: solid(t, y, args), state)
+    rate = jax.eval_shape(lambda y: rate_of(solid, t, y, args), state)
     if _shapes(rate) != _shapes(state):
         raise EquationError(
             f"the vector field returns {_drawn(rate)}, the state is {_drawn(state)}",
@@ -255,22 +260,33 @@ def _sizes(
     return np.array(sizes)
 
 
-def _doses(doses: Any, lanes: int, state: Any) -> Any:
-    """Doses as arrays: `(times, amounts)`, the amounts a list of trees like the state."""
-    if doses is None:
+def _doses(given: Any, data: Trajectories, state: Any) -> Any:
+    """When and how much is given in each experiment: `[L, m]` and `[L, m, d]`."""
+    if given is None:
         return None
-    times, amounts = doses
-    flat = np.stack([np.asarray(ravel_pytree(jax.tree.map(
-        lambda x, y: jnp.broadcast_to(jnp.asarray(x, float), jnp.shape(y)), amount, state))[0])
-        for amount in amounts])  # fmt: skip
-    if len(times) != len(flat):
-        raise InputError(
-            f"{len(times)} times of doses and {len(flat)} amounts", "doses", "give one a dose"
-        )
-    order = np.argsort(times)
-    stops = np.asarray(times, float)[order]
-    tile = lambda x: np.broadcast_to(x, (lanes, *x.shape))
-    return tile(stops), tile(flat[order])
+    if isinstance(given, Mapping):
+        for name in given:
+            if name not in [one.name for one in data]:
+                raise UnknownNameError(
+                    f"no experiment is called {name!r}",
+                    "doses",
+                    suggest(str(name), [one.name for one in data]),
+                )
+    own = lambda e: given.get(e.name) if isinstance(given, Mapping) else given
+    parts = [_dose(own(experiment), state) for experiment in data]
+    most = max(len(stops) for stops, _ in parts)
+    # Stops that are not used lie beyond all times.
+    stops = [np.pad(s, (0, most - len(s)), constant_values=np.inf) for s, _ in parts]
+    amounts = [np.pad(a, ((0, most - len(a)), (0, 0))) for _, a in parts]
+    return np.stack(stops), np.stack(amounts)
+
+
+def _dose(given: Any, state: Any) -> tuple[np.ndarray, np.ndarray]:
+    if given is None:
+        return np.zeros(0), np.zeros((0, np.size(ravel_pytree(state)[0])))
+    doses = given if isinstance(given, Doses) else Doses(*given)
+    stops, amounts = doses.arrays(state, 1)
+    return np.asarray(stops[0], float), np.asarray(amounts[0], float)
 
 
 def _check_times(data: Trajectories, t0: float | None) -> None:

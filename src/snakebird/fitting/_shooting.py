@@ -49,11 +49,13 @@ def in_pieces(given: Setup, data: Trajectories, pieces: int) -> tuple[Problem, B
             free[k] = count + np.arange(d)
             count += d
             starts.append(_guess(given, data, e, padded.times[e, first]))
-    problem = given.problem.with_(layout=Layout(free, tuple(joins), own))
-    row = given.batch
+    pick, row, doses = np.array([e for e, _, _ in lanes]), given.batch, given.problem.doses
+    problem = given.problem.with_(
+        layout=Layout(free, tuple(joins), own),
+        doses=None if doses is None else tuple(x[pick] for x in doses),
+    )
     t0 = np.array([row.t0[0, e] if own[k] else padded.times[e, first]
                    for k, (e, first, _) in enumerate(lanes)])  # fmt: skip
-    pick = np.array([e for e, _, _ in lanes])
     batch = replace_batch(
         row, t0, np.stack(times), np.stack(values), np.stack(mask), base,
         {name: np.asarray(v)[0, pick] for name, v in row.conditions.items()},

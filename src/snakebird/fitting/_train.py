@@ -158,7 +158,8 @@ def train(
         if keep and number == 1:
             rows = rows._replace(alive=rows.alive & jnp.asarray(_best(score, starts, keep)))
         best = int(np.argmax(score))
-        last = number + 1 == rounds or (settle and number >= 2 and _settled(old, rows))
+        settled = settle and number >= 2 and _settled(old, rows)
+        last = number + 1 == rounds or settled or not bool(rows.alive.any())
         step = Step(
             stage, number, float(rows.cost[best]), best, tuple(map(float, rows.size[best])),
             int(rows.alive.sum()), time.perf_counter() - begun, last,
@@ -177,7 +178,5 @@ def _best(score: np.ndarray, starts: int, keep: int) -> np.ndarray:
 
 def _settled(before: Rows, after: Rows) -> bool:
     alive = np.asarray(after.alive)
-    if not alive.any():
-        return True
     change = np.abs(np.log(np.asarray(after.size) / np.asarray(before.size)))[alive]
     return bool(np.median(change.max(1)) < 0.01)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from snakebird.equations import Hole, holes, resolve, with_holes
+from snakebird.fitting._field import rate_of
 from snakebird.fitting._smooth import Curves
 from snakebird.fitting._trajectories import Trajectories
 
@@ -73,7 +74,7 @@ def _look(model: Any, t: float, y: Any, args: Any) -> dict[str, list[np.ndarray]
         return spies[name]
 
     with jax.disable_jit():
-        resolve(with_holes(model, spied))(jnp.asarray(t), y, args)
+        rate_of(resolve(with_holes(model, spied)), jnp.asarray(t), y, args)
     return {name: spy.asked for name, spy in spies.items()}
 
 

@@ -32,6 +32,11 @@ class Vector(NamedTuple):
     tree: Any
     places: tuple[tuple[int, int, int], ...]
 
+    @property
+    def template(self) -> Any:
+        """The model the vector was made of."""
+        return jax.tree.unflatten(self.tree, self.leaves)
+
     def model(self, vector: Float[Array, " p"]) -> Any:
         """The model with these numbers, every parameter replaced by its value."""
         leaves = [leaf.value if isinstance(leaf, Parameter) else leaf for leaf in self.leaves]

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from snakebird.equations import Hole, with_holes
+from snakebird.fitting._field import is_delayed, past_of, rate_of
 from snakebird.fitting._problem import Batch, Problem
 
 
@@ -39,24 +40,30 @@ def visited(
     has several rows there. Also says how many steps the solver tried.
     """
 
-    def look(t: Any, y: Any, theta: Any, conditions: Any, extra: Any) -> Any:
+    def look(t: Any, y: Any, path: Any, theta: Any, conditions: Any, extra: Any) -> Any:
         spies: dict[str, _Spy] = {}
 
         def spied(name: str, hole: Hole) -> Any:
             return spies.setdefault(name, _Spy(hole))
 
         model = with_holes(problem.model(theta, extra), spied)
-        model(t, problem.unravel(y), problem.arguments({"conditions": conditions}))
+        past = None
+        if is_delayed(model):
+            ago = past_of(model.delays, t, *path)
+            past = jax.tree.map(problem.unravel, ago)
+        args = problem.arguments({"conditions": conditions})
+        rate_of(model, t, problem.unravel(y), args, past)
         stack = lambda pairs: tuple(jnp.concatenate(x) for x in zip(*pairs, strict=True))
         return {name: stack(spy.seen) for name, spy in spies.items() if spy.seen}
 
     @jax.jit
     def run(phi: Any, batch: Batch) -> Any:
         states, _, ends = problem.solve(phi, batch)
-        times = jax.vmap(look, in_axes=(0, 0, None, None, None))
-        lanes = jax.vmap(times, in_axes=(0, 0, None, 0, None))
+        times = jax.vmap(look, in_axes=(0, 0, None, None, None, None))
+        lanes = jax.vmap(times, in_axes=(0, 0, (0, 0), None, 0, None))
         theta = phi[:, : len(problem.vector.start)]
-        found = jax.vmap(lanes)(batch.times, states, theta, batch.conditions, batch.extra)
+        given = (batch.times, states, (batch.times, states), theta)
+        found = jax.vmap(lanes)(*given, batch.conditions, batch.extra)
         return found, ends.tries
 
     found, tries = run(jnp.asarray(vectors), batch)

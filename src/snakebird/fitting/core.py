@@ -1,6 +1,7 @@
 """The parts of a fit, for rooms that build other searches on them."""
 
 from snakebird.fitting import _least_squares as least_squares
+from snakebird.fitting._field import rate_of as rate_of
 from snakebird.fitting._least_squares import Prior as Prior
 from snakebird.fitting._problem import (
     Batch as Batch,
@@ -19,6 +20,7 @@ __all__ = [
     "Vector",
     "columns_of",
     "least_squares",
+    "rate_of",
     "vector_of",
     "visited",
 ]

@@ -11,7 +11,7 @@ from snakebird.equations import Hole, with_holes
 from snakebird.equations.lanes import OK
 from snakebird.errors import InputError
 from snakebird.fitting import Fit
-from snakebird.fitting.core import Problem
+from snakebird.fitting.core import Problem, rate_of
 
 _LOOKED_AT = 400
 """At how many points of a solution the holes are looked at."""
@@ -126,7 +126,8 @@ def visited_points(fit: Fit, solution: Solution) -> dict[str, Float[np.ndarray, 
 
         def ask(given: Any) -> Any:
             t, y, own = given
-            return model(t, fit.problem.unravel(y), fit.problem.arguments({"conditions": own}))
+            arguments = fit.problem.arguments({"conditions": own})
+            return rate_of(model, t, fit.problem.unravel(y), arguments)
 
         # A loop, since under vmap each point would have a callback of its own to compile.
         points = jnp.asarray(solution.times[lane, at]), jnp.asarray(solution.states[0][lane, at])
