@@ -6,9 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from snakebird.equations import Diffrax, Doses, Fixed, Positive, Split, solve_delayed
-from snakebird.errors import FitError, UnknownNameError
+from snakebird.equations import Diffrax, Doses, Fixed, Free, Positive, Split, solve_delayed
+from snakebird.errors import FitError, InputError, UnknownNameError
 from snakebird.fitting import Experiment, Trajectories, fit
+from snakebird.fitting._setup import Options, setup
 
 RNG = np.random.default_rng(4)
 QUICK = {"stages": ["trajectories"], "starts": 1}
@@ -137,3 +138,61 @@ def test_a_model_in_two_parts_with_a_solver_for_both():
     solver = Diffrax(dfx.KenCarp4())
     found = fit(Parts(Positive(1.0)), slow(), y0={"x": 2.0, "y": 2.0}, solver=solver, **QUICK)
     assert found.parameters["rate"] == pytest.approx(0.5, rel=1e-3)
+
+
+class Drawn(eqx.Module):
+    """A state that is drawn to a level (G. E. Uhlenbeck, L. S. Ornstein, Physical Review 36)."""
+
+    rate: Positive
+    level: Free
+
+    def __call__(self, t, y, args):
+        return {"x": -self.rate * (y["x"] - self.level)}
+
+
+def wandering(paths=40, n=60, h=0.25):
+    """Exact draws: the transition is normal."""
+    decay, x = np.exp(-2.0 * h), np.full(paths, 1.0)
+    spread = 0.6 * np.sqrt((1 - decay**2) / 4.0)
+    rows = [x]
+    for _ in range(n):
+        x = 0.5 + (x - 0.5) * decay + spread * RNG.standard_normal(paths)
+        rows.append(x)
+    return [(h * np.arange(n + 1), {"x": path}) for path in np.array(rows).T]
+
+
+class TestRandom:
+    def test_drift_and_diffusion_of_exact_paths(self):
+        data = Trajectories.of(wandering())
+        found = fit(Drawn(Positive(1.0), Free(0.0)), data, random=True, starts=1)
+        assert found.parameters["rate"] == pytest.approx(2.0, rel=0.1)
+        assert found.parameters["level"] == pytest.approx(0.5, abs=0.03)
+        assert found.noise["x"] == pytest.approx(0.6, rel=0.04)
+        # A prediction runs freely from the first observation.
+        assert found.predict(np.array([0.0, 8.0]))["x"] == pytest.approx([1.0, 0.5], abs=0.03)
+
+    def test_its_jacobian_is_that_of_differences(self):
+        data = Trajectories.of(wandering(paths=2, n=4))
+        given = setup(Drawn(Positive(1.0), Free(0.0)), data, Options(random=True))
+        phi, step = jnp.asarray(given.vector)[None], 1e-6
+        _, jacobian, fine = given.problem.linearized(phi, given.batch)
+        assert fine.all()
+        for k in range(2):
+            move = jnp.zeros_like(phi).at[0, k].set(step)
+            ahead, back = (given.problem(phi + s * move, given.batch)[0] for s in (1, -1))
+            assert np.allclose(jacobian[0, :, k], (ahead - back)[0] / (2 * step), atol=1e-5)
+
+    def test_a_gap(self):
+        data = Trajectories.of([0.0, 1.0, 2.0], {"x": [1.0, None, 0.4]})
+        with pytest.raises(InputError) as error:
+            fit(Drawn(Positive(1.0), Free(0.0)), data, random=True)
+        assert "a gap at t = 1" in str(error.value)
+
+    def test_pieces(self):
+        data = Trajectories.of(wandering(paths=2, n=4))
+        with pytest.raises(FitError) as error:
+            fit(
+                Drawn(Positive(1.0), Free(0.0)), data, random=True,
+                stages=["shooting", "trajectories"],
+            )  # fmt: skip
+        assert "in pieces already" in str(error.value)

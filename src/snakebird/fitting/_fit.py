@@ -44,6 +44,7 @@ def fit(
     doses: Any = None,
     t0: float | None = None,
     solver: Solver | None = None,
+    random: bool = False,
     stages: Sequence[str] | None = None,
     starts: int = 6,
     seed: int = 0,
@@ -65,6 +66,12 @@ def fit(
     survives that, one for stiff equations or with room for more steps, whichever solves the model
     as given.
     `doses` are `Doses`, or a dict of them by experiment.
+
+    `random` is for states that noise itself drives, dy = model dt + size dW, every entry observed
+    without error: each observation is compared with the solution from the one before, over the
+    root of the time between (the likelihood of small steps; P. E. Kloeden, E. Platen, Numerical
+    Solution of Stochastic Differential Equations, 1992, section 6.4), and the noise sizes are those
+    of the diffusion.
 
     Noise sizes and the wildness of the holes are found from the data (evidence). `stages` are, in
     order, any of `"matching"` (the field against slopes of the smoothed data), `"shooting"` (short
@@ -89,7 +96,7 @@ def fit(
     >>> round(float(found.model.rate.value), 1)
     0.5
     """
-    options = Options(y0, observe, noise, args, doses, t0, solver)
+    options = Options(y0, observe, noise, args, doses, t0, solver, random)
     watch = _watch(progress, budget, out, resume)
     plan = Plan(tuple(stages) if stages else None, starts, seed, rounds)
     with jax.enable_x64(True), watch.catching():
@@ -154,8 +161,8 @@ def _fit(
         watch.attempt = 3
         return _through(stages, given, data, phi, plan, watch)
     lost = [i for i, one in enumerate(found) if _missed(one)]
-    whole = given[0].problem.field.past is not None
-    if plan.stages is None and PIECES not in stages and lost and not (whole or watch.stopped):
+    again = plan.stages is None and PIECES not in stages and _cut(given)
+    if again and lost and not watch.stopped:
         # Those starts were in another valley: pieces, being short, are drawn to the data.
         stages, watch.attempt = (*stages[:-1], PIECES, WHOLE), 2
         rows = np.concatenate([np.arange(plan.starts) + i * plan.starts for i in lost])
@@ -208,11 +215,16 @@ def _through(
 
 
 def _stages(given: list[Setup]) -> tuple[str, ...]:
-    if all(matchable(one) for one in given):
+    if given[0].problem.process is None and all(matchable(one) for one in given):
         return MATCHING, WHOLE
-    if given[0].problem.field.past is not None:
+    if not _cut(given):
         return (WHOLE,)
     return (PIECES, WHOLE) if given[0].batch.times.shape[-1] >= 8 else (WHOLE,)
+
+
+def _cut(given: list[Setup]) -> bool:
+    """Whether solutions can be cut into pieces."""
+    return given[0].problem.field.past is None and given[0].problem.process is None
 
 
 def _check_stages(stages: Sequence[str], given: list[Setup]) -> None:
@@ -223,12 +235,11 @@ def _check_stages(stages: Sequence[str], given: list[Setup]) -> None:
             )
     if not stages or stages[-1] != WHOLE:
         raise FitError("the last stage must be 'trajectories'", "stages", "add it at the end")
-    if PIECES in stages and given[0].problem.field.past is not None:
-        raise FitError(
-            "an equation with delays cannot be cut into pieces: each would need its past",
-            "stages",
-            "leave 'shooting' out",
-        )
+    if PIECES in stages and not _cut(given):
+        why = "an equation with delays cannot be cut into pieces: each would need its past"
+        if given[0].problem.process is not None:
+            why = "a random equation is in pieces already, from each observation to the next"
+        raise FitError(why, "stages", "leave 'shooting' out")
     if MATCHING in stages and not all(matchable(one) for one in given):
         jumps = given[0].problem.doses is not None
         why = "doses make states jump" if jumps else "not every state is observed"

@@ -32,7 +32,8 @@ class Batch(NamedTuple):
 
     L lanes are the experiments, or pieces of them. `base` holds the start values that are not
     trained, `size` the noise of each of K columns, `join` how much it counts where pieces do not
-    meet; `extra` is handed to the model as it is.
+    meet; `extra` is handed to the model as it is; `driven`, `[S, L, n, K]`, says how far a noise of
+    size one drives each column from one observation to the next, where states are driven by noise.
     """
 
     t0: Float[Array, "S L"]
@@ -44,6 +45,7 @@ class Batch(NamedTuple):
     size: Float[Array, "S K"]
     join: Float[Array, " S"]
     extra: Any = None
+    driven: Any = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,9 @@ class Problem:
     """How a vector of trained numbers becomes residuals, for many starts at once.
 
     `vector` gives the model; `unravel` the state; `observe(t, y, args, model)` a dict of columns;
-    `doses` are times `[L, m]` and amounts `[L, m, d]`.
+    `doses` are times `[L, m]` and amounts `[L, m, d]`. For a state that is itself driven by noise,
+    `process` says which column each of its entries is: solutions then run from each observation to
+    the next, and what scatters grows with the root of the time between.
     """
 
     vector: Vector
@@ -89,6 +93,7 @@ class Problem:
     scale: Any = None
     inject: Callable[[Any, Any], Any] | None = None
     doses: Any = None
+    process: tuple[int, ...] | None = None
 
     @property
     def numbers(self) -> int:
@@ -131,7 +136,38 @@ class Problem:
         states, ends = self._states(phi, batch, direction)
         return states, self._seen(states, phi, batch), ends
 
+    @cached_property
+    def free(self) -> "Problem":
+        """The problem for predictions, which run on from the start without looking at data."""
+        return self if self.process is None else self.with_(process=None)
+
+    def _stepwise(self, batch: Batch) -> tuple["Problem", Batch]:
+        """Each time between two observations as a lane of its own, that starts in the first."""
+        assert self.process is not None
+        S, L, n = batch.times.shape
+        each = lambda x: x.reshape(S, L * (n - 1), *x.shape[3:])
+        repeat = lambda x: jnp.repeat(x, n - 1, axis=1)
+        lanes = Layout(np.full((L * (n - 1), len(self.process)), -1))
+        steps = batch._replace(
+            t0=each(batch.times[:, :, :-1]), times=each(batch.times[:, :, 1:, None]),
+            values=each(batch.values[:, :, 1:, None]), mask=each(batch.mask[:, :, 1:, None]),
+            base=each(batch.values[:, :, :-1][..., np.array(self.process)]),
+            conditions={name: repeat(x) for name, x in batch.conditions.items()}, driven=None,
+        )  # fmt: skip
+        return self.with_(process=None, layout=lanes), steps
+
+    def _from_steps(self, first: Any, steps: Any, batch: Batch) -> Any:
+        """What was found for every step, behind what holds at the first observation."""
+        S, L, n = batch.times.shape
+        steps = steps.reshape(S, L, n - 1, *steps.shape[3:])
+        first = jnp.broadcast_to(first, (S, L, *steps.shape[3:]))
+        return jnp.concatenate([first[:, :, None], steps], axis=2)
+
     def _states(self, phi: Any, batch: Batch, direction: Direction) -> tuple[Any, Outcome]:
+        if self.process is not None:
+            problem, steps = self._stepwise(batch)
+            states, ends = problem._states(phi, steps, direction)
+            return self._from_steps(batch.base, states, batch), ends
         theta, const, y0 = self._lanes(phi, batch)
         span = self._span(batch)
         first = y0
@@ -209,15 +245,10 @@ class Problem:
     ) -> tuple[Float[Array, "S R"], Float[Array, "S R P"], Bool[Array, " S"]]:
         """The residuals, their Jacobian, and whether all lanes ran."""
         basis = jnp.eye(phi.shape[1], dtype=phi.dtype)
-        solver = self.solver
         small = self.doses is None and batch.base.shape[-1] <= lanes.SMALL
-        if not (small and isinstance(solver, Explicit)):
+        if not (small and isinstance(self.solver, Explicit)):
             return _pushed(lambda x: self(x, batch), phi, basis)
-        theta, const, y0 = self._lanes(phi, batch)
-        span = self._span(batch)
-        out, full = lanes.solve_jacobian(self.field, solver.settings, theta, const, y0, span)
-        states, ends = self._by_start(out, batch)
-        moves = self._moves(full.reshape(*states.shape, -1), phi, batch, basis)
+        states, moves, ends = self._moved(phi, batch)
         r = self._compared(states, phi, batch)
 
         def push(direction: Any, move: Any) -> Any:
@@ -227,6 +258,37 @@ class Problem:
 
         jacobian = jax.vmap(push, in_axes=(0, -1), out_axes=-1)(basis, moves)
         return r, jacobian, jnp.all(ends.code == OK, axis=1)
+
+    def _moved(self, phi: Any, batch: Batch) -> tuple[Any, Float[Array, "S L n d P"], Outcome]:
+        """The states, and how they move with all trained numbers."""
+        if self.process is not None:
+            return self._moved_stepwise(phi, batch)
+        theta, const, y0 = self._lanes(phi, batch)
+        settings = self.solver.settings  # pyright: ignore[reportFunctionMemberAccess]
+        out, full = lanes.solve_jacobian(self.field, settings, theta, const, y0, self._span(batch))
+        states, ends = self._by_start(out, batch)
+        basis = jnp.eye(phi.shape[1], dtype=phi.dtype)
+        moves = self._moves(full.reshape(*states.shape, -1), phi, batch, basis)
+        return states, moves, ends
+
+    def _moved_stepwise(self, phi: Any, batch: Batch) -> tuple[Any, Any, Outcome]:
+        """The same, step by step: many short solves of few states, so backwards is quickest."""
+        problem, steps = self._stepwise(batch)
+        _, const, y0 = problem._lanes(phi, steps)
+        S, L = steps.times.shape[:2]
+        theta, span = jnp.repeat(phi, L, axis=0), problem._span(steps)
+        solve = lambda theta: problem.solver(problem.field, theta, const, y0, span, "reverse")
+        values, pull, outcome = jax.vjp(lambda x: tuple(solve(x)), theta, has_aux=True)  # pyright: ignore
+        each = jnp.eye(values.shape[-1], dtype=values.dtype)
+        rows = [pull(jnp.broadcast_to(one, values.shape))[0] for one in each]
+        states, ends = problem._by_start(Lanes(values, outcome), steps)
+        moves = jnp.stack(rows, axis=1).reshape(S, L, 1, len(each), -1)
+        still = jnp.zeros(moves.shape[3:])
+        return (
+            self._from_steps(batch.base, states, batch),
+            self._from_steps(still, moves, batch),
+            ends,
+        )
 
     def _moves(self, full: Any, phi: Any, batch: Batch, basis: Any) -> Float[Array, "S L n d P"]:
         """How states move with all trained numbers, from how they do with parameters and starts."""
@@ -240,8 +302,10 @@ class Problem:
         """Residuals of states that were solved for."""
         S = phi.shape[0]
         seen = self._seen(states, phi, batch)
+        unit = jnp.ones(1) if batch.driven is None else batch.driven
+        size = lambda k: unit[..., k % unit.shape[-1]] * batch.size[:, None, None, k]
         parts = [
-            noise.residual(seen[..., k], batch.values[..., k], batch.size[:, None, None, k])
+            noise.residual(seen[..., k], batch.values[..., k], size(k))
             for k, noise in enumerate(self.noise)
         ]
         r = jnp.where(batch.mask, jnp.stack(parts, -1), 0.0).reshape(S, -1)
@@ -251,6 +315,32 @@ class Problem:
         gaps = (states[:, before, -1] - self._free(phi, batch)[:, after]) / self.scale
         gaps = batch.join[:, None, None] * gaps
         return jnp.concatenate([r, gaps.reshape(S, -1)], axis=1)
+
+    def driven(self, phi: Any, batch: Batch) -> Float[Array, "S L n K"]:
+        """How far noise drives each column from one observation to the next, for a size of one.
+
+        A scatter that the field draws together or apart on the way, at the rate `a` with which a
+        state's rate changes with the state: the root of `(exp(2 a h) - 1) / (2 a)`. It is held
+        while the model is trained, or a field that drives apart would excuse every miss.
+        """
+        assert self.process is not None
+        S, L, n = batch.times.shape
+        order = np.array(self.process)
+        theta, const, _ = self._lanes(phi, batch, start=False)
+        flat = lambda x: x.reshape(S * L, n, *x.shape[3:])
+
+        def slope(t: Any, y: Any, theta: Any, const: Any) -> Any:
+            return jnp.diagonal(jax.jacfwd(lambda y: self.field(t, y, theta, const))(y))
+
+        here = flat(batch.values[..., order])
+        every = jax.vmap(jax.vmap(slope, (0, 0, None, None)))
+        a = every(flat(batch.times), here, theta, const)
+        a = 0.5 * (a[:, :-1] + a[:, 1:])
+        h = jnp.diff(flat(batch.times), axis=1)[..., None]
+        grown = jnp.where(jnp.abs(a * h) > 1e-6, jnp.expm1(2 * a * h) / (2 * a), h)
+        grown = jnp.where(grown > 0, grown, 1.0)
+        grown = jnp.concatenate([jnp.ones_like(grown[:, :1]), grown], axis=1)
+        return jnp.sqrt(grown).reshape(S, L, n, -1)[..., np.argsort(order)]
 
     def _free(self, phi: Any, batch: Batch) -> Float[Array, "S L d"]:
         """Start values before the model has a say in them."""

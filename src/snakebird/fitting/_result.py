@@ -30,9 +30,9 @@ _FAR = 4096
 def _far(problem: Problem) -> Problem:
     solver = problem.solver
     if not isinstance(solver, Explicit):
-        return problem
+        return problem.free
     room = max(solver.max_steps, _FAR)
-    return problem.with_(solver=Explicit(solver.rtol, solver.atol, room))
+    return problem.free.with_(solver=Explicit(solver.rtol, solver.atol, room))
 
 
 @dataclass(frozen=True, eq=False)

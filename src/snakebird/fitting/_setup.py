@@ -20,6 +20,9 @@ from snakebird.fitting._trajectories import Trajectories
 from snakebird.fitting._units import in_units
 from snakebird.fitting._vector import vector_of
 
+_BETWEEN = Explicit(1e-4, 1e-6, max_steps=16)
+"""What solves from one observation to the next: noise is far larger than its error."""
+
 
 class Options(NamedTuple):
     """What `fit` was told, as it was told."""
@@ -31,6 +34,7 @@ class Options(NamedTuple):
     doses: Any = None
     t0: float | None = None
     solver: Solver | None = None
+    random: bool = False
 
 
 class Setup(NamedTuple):
@@ -60,14 +64,17 @@ def setup(model: Any, data: Trajectories, options: Options) -> Setup:
     _check_kind(model, data)
     template = _template(model, data, options)
     layout, start = start_layout(template, len(data))
-    if hasattr(model, "start"):
+    if hasattr(model, "start") or options.random:
         layout = Layout(np.full_like(layout.free, -1), own=layout.own)
     state = _plain(template)
     unravel = ravel_pytree(state)[1]
     curves = tuple(smooth(experiment) for experiment in data)
     observe, states = _observation(model, options, data.names, state)
     _check_field(model, state, data, options, observe)
+    process = _process(data, states, len(start), options) if options.random else None
     base, scale = _starts(data, curves, states, start, layout)
+    if process is not None:
+        base = data.padded().values[:, 0][:, np.array(process)]
     model = in_units(model, data, curves, states, unravel, base, options.args)
     vector = vector_of(model)
     if not len(vector.start) and not layout.count:
@@ -78,19 +85,51 @@ def setup(model: Any, data: Trajectories, options: Options) -> Setup:
         )
     noise = _noise(options.noise, data.names)
     problem = Problem(
-        vector, unravel, data.names, observe, noise, layout, options.solver or _solver(model),
-        args=options.args, scale=scale, doses=_doses(options.doses, data, state),
+        vector, unravel, data.names, observe, noise, layout,
+        options.solver or _solver(model, process), args=options.args, scale=scale,
+        doses=_doses(options.doses, data, state), process=process,
     )  # fmt: skip
     _check_times(data, options.t0)
     fixed = np.where(layout.free >= 0, 0.0, base)
     batch = batch_of(data, fixed, _sizes(noise, data, curves), starts=1, t0=options.t0)
+    if process is not None:
+        gaps = np.diff(batch.times, axis=2, prepend=batch.times[:, :, :1])[..., None]
+        root = np.sqrt(np.where(gaps > 0, gaps, 1.0)) * np.ones(batch.values.shape[-1])
+        batch = batch._replace(mask=batch.mask.at[:, :, 0].set(False), driven=jnp.asarray(root))
     scales = data.scale()
     least = np.array([1e-5 * scales[name] for name in data.names])
     return Setup(problem, model, batch, curves, states, base, least)
 
 
-def _solver(model: Any) -> Solver:
+def _solver(model: Any, process: Any) -> Solver:
+    if process is not None:
+        return _BETWEEN
     return Delayed() if is_delayed(model) else Explicit()
+
+
+def _process(
+    data: Trajectories, states: np.ndarray, count: int, options: Options
+) -> tuple[int, ...]:
+    """Which column each entry of a state that is driven by noise is."""
+    if options.doses is not None or options.t0 is not None:
+        raise FitError(
+            "a random equation takes neither doses nor t0", "fit", "leave them out, or random=True"
+        )
+    if (states < 0).any() or sorted(states) != list(range(count)):
+        raise FitError(
+            f"the data have the columns {', '.join(data.names)}, the state {count} entries",
+            "fit(random=True)",
+            "observe every entry of the state: each observation starts the next step",
+        )
+    for experiment in data:
+        rows = np.isnan(experiment.table).any(1)
+        if rows.any():
+            raise InputError(
+                f"a gap at t = {experiment.times[int(np.argmax(rows))]:g}",
+                f"experiment {experiment.name}",
+                "leave such rows out: each observation starts the next step",
+            )
+    return tuple(int(i) for i in np.argsort(states))
 
 
 def _plain(template: Any) -> Any:

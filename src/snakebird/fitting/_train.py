@@ -53,6 +53,7 @@ class Trainer:
     mean: Any = field(init=False)
     _round: Any = field(init=False)
     _evidence: Any = field(init=False)
+    _driven: Any = field(init=False)
 
     def __post_init__(self) -> None:
         problem, batch = self.problem, self.batch
@@ -75,6 +76,7 @@ class Trainer:
         )
         self._round = jax.jit(self._run)
         self._evidence = jax.jit(self._log_evidence)
+        self._driven = jax.jit(problem.driven)
 
     @property
     def rows(self) -> int:
@@ -99,6 +101,10 @@ class Trainer:
 
     def round(self, rows: Rows, *, steps: int, evidence: bool = True) -> tuple[Rows, ls.State]:
         """Up to `steps` steps of every start that is alive, then noise and priors anew."""
+        if self.problem.process is not None and np.isfinite(rows.cost).any():
+            driven = np.asarray(self._driven(rows.phi, self.batch))
+            old = np.asarray(self.batch.driven)
+            self.batch = self.batch._replace(driven=np.where(np.isfinite(driven), driven, old))
         return self._round(rows, jnp.array(steps), jnp.array(evidence), self.batch)
 
     def _run(self, rows: Rows, steps: Any, evidence: Any, batch: Batch) -> Any:

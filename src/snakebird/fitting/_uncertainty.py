@@ -261,7 +261,7 @@ def predictors(problem: Problem) -> tuple[Callable[..., Any], Callable[..., Any]
     """
 
     def seen(phi: Any, batch: Batch, lane: Any) -> Any:
-        _, values, outcome = problem.solve(phi, batch)
+        _, values, outcome = problem.free.solve(phi, batch)
         return values[:, lane], outcome.code[:, lane] == OK
 
     def flat(phi: Any, given: Any) -> Any:

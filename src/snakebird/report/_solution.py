@@ -59,7 +59,7 @@ def solved(
             values=jnp.zeros((*shape, len(fit.data.names))),
             mask=jnp.ones((*shape, len(fit.data.names)), bool),
         )
-        states, columns, outcome = _solve(fit.problem, jnp.asarray(rows), batch)
+        states, columns, outcome = _solve(fit.problem.free, jnp.asarray(rows), batch)
         lost = (np.asarray(outcome.code) != OK)[..., None] & (
             times > np.asarray(outcome.time)[..., None]
         )

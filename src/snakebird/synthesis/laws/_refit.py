@@ -25,7 +25,9 @@ from snakebird.synthesis.laws._columns import Columns, Sum
 from snakebird.synthesis.laws._search import Support
 
 _TOGETHER = 128
-"""How many candidates are refitted side by side; more would not fit the cache."""
+"""How many candidates are refitted side by side at most; more would not fit the cache."""
+_NUMBERS = 2**17
+"""How many observations they have together at most, so that they fit the memory."""
 _HELD = 1e14
 """The precision of a number that must not move."""
 _STEPS = 25
@@ -94,6 +96,11 @@ class Refit:
         self._compiled = jax.jit(self._run)
 
     @cached_property
+    def together(self) -> int:
+        """How many candidates are refitted side by side."""
+        return int(np.clip(_NUMBERS // self.fits[0].batch.values.size, 4, _TOGETHER))
+
+    @cached_property
     def outside(self) -> Problem:
         """The problem with the fits' own solver, for what is done with a law afterwards."""
         return self.problem.with_(solver=self.fits[0].problem.solver)
@@ -115,9 +122,9 @@ class Refit:
     def __call__(self, candidates: list[Candidate]) -> list[Judged]:
         """Refit all, in parts of one size so that one compilation serves."""
         judged = []
-        for first in range(0, len(candidates), _TOGETHER):
-            part = candidates[first : first + _TOGETHER]
-            full = [*part, *[part[0]] * (_TOGETHER - len(part))]
+        for first in range(0, len(candidates), self.together):
+            part = candidates[first : first + self.together]
+            full = [*part, *[part[0]] * (self.together - len(part))]
             phi, batch, prior = self.rows(full)
             cost, phi, residual, jacobian = map(np.asarray, self._compiled(phi, batch, prior))
             judged += [
@@ -128,7 +135,7 @@ class Refit:
 
     def held(self, one: Judged, coefficients: Float[np.ndarray, " terms"]) -> Judged:
         """The law again with its coefficients held at these (scaled) numbers, all else refitted."""
-        phi, batch, prior = self.rows([one.candidate] * _TOGETHER)
+        phi, batch, prior = self.rows([one.candidate] * self.together)
         start, mine = one.phi.copy(), self.coefficient[: len(coefficients)]
         start[mine] = coefficients
         row = lambda x: jnp.broadcast_to(jnp.asarray(x), phi.shape)
