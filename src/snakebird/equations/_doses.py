@@ -102,7 +102,7 @@ def _full(amount: Any, state: Any, path: str, count: int) -> Any:
     if eqx.is_array_like(amount) and jnp.asarray(amount).ndim == 0:
         return jax.tree.map(lambda y: _leaf(amount, y, path, count), state)
     raise InputError(
-        f"an amount is {jax.tree.structure(amount)}, the state {jax.tree.structure(state)}",
+        f"an amount is a {type(amount).__name__}, the state there a {type(state).__name__}",
         f"{_WHERE}{path}",
         "give a tree like the state, a dict of a part of it, or a list with one for each time",
     )

@@ -7,6 +7,7 @@ import diffrax as dfx
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optimistix as optx
 from jax.core import Tracer
 from jax.flatten_util import ravel_pytree
@@ -14,7 +15,7 @@ from jaxtyping import Array, Float
 
 from snakebird.equations import _segments as segments
 from snakebird.equations._parameters import resolve
-from snakebird.equations._posed import Posed, check_like, pose
+from snakebird.equations._posed import Posed, check_direction, check_like, pose, seen
 from snakebird.equations._solution import TOO_MANY_EVENTS, Solution, raise_failure
 from snakebird.equations._solvers import Diffrax, Direction
 from snakebird.equations.lanes import OK, Span
@@ -60,16 +61,15 @@ def solve_until(
     >>> round(float(solve_until(fall, ball, 9.0, ground, args=10.0).event_time), 4)
     1.0
     """
-    solver = Diffrax(dfx.Tsit5()) if solver is None else solver
-    if not isinstance(solver, Diffrax):
-        raise EquationError(
-            f"the solver is {solver!r}", _WHERE, "events need one of diffrax: Diffrax(...)"
-        )
+    solver = _known(solver)
+    check_direction(direction, _WHERE)
+    _check_end(t0, t1)
     row = jnp.asarray(t1)[None] if times is None else times
     posed, y0, span = pose(model, y0, row, args, t0, None, _WHERE)
-    _check(posed, span, condition, reset, events)
-    functions = resolve((condition, reset))
+    functions = resolve(condition), resolve(reset)
     end = jnp.asarray(t1, y0.dtype)
+    _check_times(span, end)
+    _check(posed, span, functions[0], functions[1], events)
     found = _through(posed, y0, span, end, functions, rising, events, solver, direction)
     (times, values, at), (event_times, event_states) = found
     states = jax.vmap(posed.unravel)
@@ -77,7 +77,7 @@ def solve_until(
         times, states(values), at.code == OK, at.steps, at.code, at.time, at.state, span.t0[0],
         solver, "as given", posed.names, event_times, states(event_states),
     )  # fmt: skip
-    if check and not isinstance(solution.ok, Tracer):
+    if check:
         raise_failure(solution)
     return solution
 
@@ -96,15 +96,11 @@ def _through(
 ) -> Any:
     """From event to event; the states at the times, and at the events."""
     condition, reset = functions
-    event = dfx.Event(
-        lambda t, y, args, **more: jnp.asarray(
-            condition(t, posed.unravel(y), posed.args), y0.dtype
-        ),
-        _root_finder(y0.dtype),
-        rising,
-    )
-    method = solver.method(direction)._replace(event=event)
     rate, *parts = posed.rates()
+    # In the default precision, whatever that of the state: diffrax compares it with zeros.
+    value = lambda t, y: jnp.asarray(condition(t, posed.unravel(y), posed.args), float)
+    event = dfx.Event(_signed(value, rate), _root_finder(y0.dtype), rising)
+    method = solver.method(direction)._replace(event=event)
     terms, times = segments.terms_of(solver.solver, [rate, *parts]), span.times[0]
 
     def one(carry: Any, _: Any) -> Any:
@@ -129,9 +125,71 @@ def _through(
     return (times, values, at), seen
 
 
+def _signed(value: Any, rate: Any) -> Callable[..., Any]:
+    """The condition as diffrax calls it; zero at the start of a segment counts as just after."""
+
+    def after(t: Any, y: Any) -> Any:
+        slope = jax.jvp(value, (t, y), (jnp.ones_like(t), rate(t, y)))[1]
+        return jnp.finfo(slope.dtype).eps * jnp.sign(jax.lax.stop_gradient(slope))
+
+    def event(t: Any, y: Any, args: Any, *, t0: Any, **more: Any) -> Any:
+        t, now = jnp.asarray(t, y.dtype), value(t, y)
+        return jax.lax.cond((t == t0) & (now == 0), after, lambda t, y: now, t, y)
+
+    return event
+
+
+def _known(solver: Any) -> Diffrax:
+    if solver is None:
+        return Diffrax(dfx.Tsit5())
+    if isinstance(solver, Diffrax):
+        return solver
+    raise EquationError(
+        f"the solver is {solver!r}", _WHERE, "events need one of diffrax: Diffrax(...)"
+    )
+
+
+class _Halving(optx.Bisection):
+    """Bisection until the time is known, whatever the unit of the condition."""
+
+    def terminate(
+        self, fn: Any, y: Any, args: Any, options: Any, state: Any, tags: Any
+    ) -> tuple[Any, optx.RESULTS]:
+        width = jnp.abs(state.upper - state.lower)
+        return width < self.atol + self.rtol * jnp.abs(y), optx.RESULTS.successful
+
+
 def _root_finder(kind: Any) -> optx.AbstractRootFinder:
     small = 8 * float(jnp.finfo(kind).eps)
-    return optx.Bisection(rtol=small, atol=small, flip="detect", expand_if_necessary=False)
+    return _Halving(rtol=small, atol=small, flip="detect", expand_if_necessary=False)
+
+
+def _check_end(t0: Any, t1: Any) -> None:
+    start, end = seen((jnp.asarray(t0, float), jnp.asarray(t1, float)))
+    if isinstance(start, Tracer) or isinstance(end, Tracer):
+        return
+    if not (np.isfinite(end) and end > start):
+        raise EquationError(
+            f"the end t1 = {float(end):.9g} is not after the start t0 = {float(start):.9g}",
+            _WHERE,
+            "give a later t1=",
+        )
+
+
+def _check_times(span: Span, end: Any) -> None:
+    times, end = seen((span.times[0], end))
+    if isinstance(times, Tracer) or isinstance(end, Tracer) or times[-1] <= end:
+        return
+    raise EquationError(
+        f"times[{len(times) - 1}] = {float(times[-1]):.9g} is after the end t1 = {float(end):.9g}",
+        f"{_WHERE}, times",
+        "give a later t1=, or leave out what comes after it",
+    )
+
+
+def _drawn(tree: Any) -> str:
+    short = lambda x: f"{x.dtype}{list(x.shape) if x.shape else ''}"
+    return str(jax.tree.map(short, tree)).replace("'", "")
 
 
 def _check(posed: Posed, span: Span, condition: Any, reset: Any, events: int) -> None:
@@ -140,7 +198,7 @@ def _check(posed: Posed, span: Span, condition: Any, reset: Any, events: int) ->
     seen = jax.eval_shape(lambda y: condition(t0, y, posed.args), state)
     if getattr(seen, "shape", None) != () or not jnp.issubdtype(seen.dtype, jnp.floating):
         raise EquationError(
-            f"the condition gives {seen}",
+            f"the condition gives {_drawn(seen)}",
             f"{_WHERE}, condition",
             'give one number that passes through zero: y["x"] - 1 instead of y["x"] > 1',
         )

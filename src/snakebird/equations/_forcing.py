@@ -42,8 +42,7 @@ class Forcing(eqx.Module):
     kind: str = eqx.field(static=True)
 
     def __init__(self, times: Any, values: Any, *, kind: Kind = "linear"):
-        if kind not in _KINDS:
-            raise UnknownNameError(f"no kind is called {kind!r}", _WHERE, suggest(kind, _KINDS))
+        _check_kind(kind)
         row = _row(plain(times))
         self.times, self.kind = Fixed(row), kind
         fill = lambda path, x: _held(row, x, kind, "values" + jax.tree_util.keystr(path))
@@ -83,6 +82,11 @@ def corners(tree: Any, kind: Any) -> Float[np.ndarray, " k"]:
     is_forcing = lambda x: isinstance(x, Forcing)
     found = [x.corners() for x in jax.tree.leaves(tree, is_leaf=is_forcing) if is_forcing(x)]
     return np.unique(np.concatenate([np.zeros(0), *found]).astype(kind))
+
+
+def _check_kind(kind: str) -> None:
+    if kind not in _KINDS:
+        raise UnknownNameError(f"no kind is called {kind!r}", _WHERE, suggest(kind, _KINDS))
 
 
 def _is_array(x: Any) -> bool:

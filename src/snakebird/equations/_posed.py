@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import equinox as eqx
 import jax
@@ -17,7 +17,7 @@ from snakebird.equations._forcing import corners
 from snakebird.equations._parameters import resolve
 from snakebird.equations._solvers import Direction, Solver
 from snakebird.equations.lanes import Lanes, Span
-from snakebird.errors import EquationError, InputError
+from snakebird.errors import EquationError, InputError, UnknownNameError, suggest
 
 Names = tuple[tuple[str, tuple[int, ...]], ...]
 """The path and the shape of every leaf of a state."""
@@ -132,9 +132,28 @@ def check_callable(model: Any, where: str) -> None:
         )
     if not callable(model):
         raise EquationError(
-            f"the model is a {type(model).__name__}, which cannot be called",
+            f"the model is of type {type(model).__name__}, which cannot be called",
             where,
             "give a function (t, y, args), or an eqx.Module with __call__(self, t, y, args)",
+        )
+    try:
+        inspect.signature(model).bind(0.0, 0.0, None)
+    except TypeError as error:
+        raise EquationError(
+            f"the model cannot be called as model(t, y, args): {error}",
+            where,
+            "give a function (t, y, args); what else it needs can come in args",
+        ) from None
+    except ValueError:  # no signature is known
+        pass
+
+
+def check_direction(direction: str, where: str) -> None:
+    """Raise an error for what is none of the two directions of derivatives."""
+    known = get_args(Direction)
+    if direction not in known:
+        raise UnknownNameError(
+            f"no direction is called {direction!r}", where, suggest(direction, known)
         )
 
 
@@ -145,7 +164,7 @@ def state_of(y0: Any, where: str) -> tuple[Any, Array, Callable[[Any], Any], Nam
     named = lambda path: "y0" + jax.tree_util.keystr(path)
     for path, leaf in leaves:
         if not eqx.is_array_like(leaf) or jnp.iscomplexobj(leaf):
-            kind = "complex" if eqx.is_array_like(leaf) else f"a {type(leaf).__name__}"
+            kind = "complex" if eqx.is_array_like(leaf) else f"of type {type(leaf).__name__}"
             raise EquationError(f"the start is {kind}", named(path), "give real numbers")
         if not isinstance(leaf, Tracer) and not np.all(np.isfinite(leaf)):
             shown = np.array2string(np.asarray(leaf), threshold=6)
@@ -169,14 +188,18 @@ def times_of(times: Any, t0: Any, kind: Any, where: str) -> tuple[Array, Array]:
             f"times has the shape {row.shape}", where, "give a row of one time or more"
         )
     start = row[0] if t0 is None else jnp.asarray(t0, kind)
-    if isinstance(row, Tracer) or isinstance(start, Tracer):
+    if is_traced((times, t0)):
         return row, start
-    known = np.asarray(row)
+    # In compiled code `row` is not known, what it was made of is.
+    known = np.asarray(times, kind)
+    first = known[0] if t0 is None else np.asarray(t0, kind)
     if not np.all(np.isfinite(known)):
         bad = int(np.argmin(np.isfinite(known)))
         raise EquationError(
             f"times[{bad}] is {known[bad]}", f"{where}, times", "give finite times only"
         )
+    if not np.isfinite(first):
+        raise EquationError(f"t0 is {float(first)}", where, "give a finite time")
     steps = np.diff(known)
     if not np.all(steps > 0):
         bad = int(np.argmin(steps > 0)) + 1
@@ -186,9 +209,9 @@ def times_of(times: Any, t0: Any, kind: Any, where: str) -> tuple[Array, Array]:
             f"{where}, times",
             "sort them and leave out doubles: numpy.unique(times)",
         )
-    if known[0] < start:
+    if known[0] < first:
         raise EquationError(
-            f"times[0] = {known[0]:.9g} is before the start t0 = {float(start):.9g}",
+            f"times[0] = {known[0]:.9g} is before the start t0 = {float(first):.9g}",
             f"{where}, times",
             "give an earlier t0=, or leave it out to start at the first time",
         )
@@ -220,6 +243,18 @@ def stops_of(
     return merged(stops[0], amounts[0].astype(flat.dtype), knots)
 
 
+def is_traced(tree: Any) -> bool:
+    """Whether any number of a tree is not known yet."""
+    return any(isinstance(x, Tracer) for x in jax.tree.leaves(tree))
+
+
+def seen(tree: Any) -> Any:
+    """The numbers of a tree; they stay hidden only in compiled code, not to `jax.grad` as such."""
+    # A product with an integer has no derivative, so that none of the tracers of one is left.
+    bare = lambda x: jax.lax.stop_gradient(x) if eqx.is_inexact_array(x) else x * 1
+    return jax.tree.map(lambda x: bare(x) if isinstance(x, Tracer) else x, tree)
+
+
 def entry_name(names: Names, entry: int) -> str:
     """The path of an entry of a flat state: `y['position'][2]`."""
     for name, shape in names:
@@ -233,7 +268,8 @@ def entry_name(names: Names, entry: int) -> str:
 def _check_rate(model: Any, t0: Any, state: Any, args: Any, where: str) -> None:
     parts = [(model, "the model")]
     if hasattr(model, "explicit") and hasattr(model, "implicit"):
-        parts += [(model.explicit, "the explicit part"), (model.implicit, "the implicit part")]
+        # The sum of parts that do not fit is an error of its own.
+        parts[:0] = [(model.explicit, "the explicit part"), (model.implicit, "the implicit part")]
     for part, what in parts:
         check_like(jax.eval_shape(lambda y, p=part: p(t0, y, args), state), state, what, where)
 

@@ -9,12 +9,11 @@ import jax
 import jax.numpy as jnp
 import lineax as lx
 import numpy as np
-from jax.core import Tracer
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Key, PRNGKeyArray
 
 from snakebird.equations._parameters import resolve
-from snakebird.equations._posed import Posed, check_like, pose
+from snakebird.equations._posed import Posed, check_like, is_traced, pose
 from snakebird.equations._solution import Solution, raise_failure
 from snakebird.equations.lanes import NOT_FINITE, OK, Span
 from snakebird.errors import EquationError
@@ -69,11 +68,11 @@ def solve_random(
         )
     posed, y0, span = pose(model, y0, times, args, t0, None, _WHERE)
     _check_diffusion(posed, span, diffusion, noise)
-    mesh = _mesh(span, steps)
+    mesh = _mesh(times, t0, steps, y0.dtype)
     keys = jax.random.split(key, paths)
     values = _paths(posed, resolve(diffusion), y0, span.times[0], mesh, keys, noise, solver)
     solution = _solution(posed, span, values, solver, f"{sense}, equal steps", len(mesh) - 1)
-    if check and not isinstance(solution.ok, Tracer):
+    if check:
         raise_failure(solution)
     return solution
 
@@ -141,19 +140,20 @@ def _check_diffusion(posed: Posed, span: Span, diffusion: Any, noise: int | None
     check_like(out, state, "the diffusion", _WHERE)
 
 
-def _mesh(span: Span, steps: int) -> Float[Array, " m"]:
+def _mesh(times: Any, t0: Any, steps: int, kind: Any) -> Float[Array, " m"]:
     """The start, the times, and equal steps between, where they are not at one of the times."""
-    if isinstance(span.times, Tracer) or isinstance(span.t0, Tracer):
+    if is_traced((times, t0)):
         raise EquationError(
             "the times are traced", _WHERE, "give numbers: no gradient flows to them"
         )
-    times, t0 = np.asarray(span.times[0]), np.asarray(span.t0)
-    if times[-1] <= t0[0]:
+    row = np.asarray(times, kind)
+    start = row[0] if t0 is None else np.asarray(t0, kind)
+    if row[-1] <= start:
         raise EquationError("the only time is the start", _WHERE, "give a later time")
-    due = np.union1d(t0, times)
-    equal = np.linspace(t0[0], times[-1], steps + 1)
-    near = np.min(np.abs(equal[:, None] - due), axis=1) < 1e-4 * (times[-1] - t0[0]) / steps
-    return jnp.asarray(np.union1d(due, equal[~near]), span.times.dtype)
+    due = np.union1d(start, row)
+    equal = np.linspace(start, row[-1], steps + 1)
+    near = np.min(np.abs(equal[:, None] - due), axis=1) < 1e-4 * (row[-1] - start) / steps
+    return jnp.asarray(np.union1d(due, equal[~near]), kind)
 
 
 def _solution(posed: Posed, span: Span, values: Any, solver: Any, why: str, steps: int) -> Solution:

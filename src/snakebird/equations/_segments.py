@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, get_origin
 
 import diffrax as dfx
+import equinox as eqx
 import jax
 import jax.numpy as jnp
+import optimistix as optx
 
 from snakebird.equations.lanes import (
     MAX_STEPS,
@@ -18,6 +20,23 @@ from snakebird.equations.lanes import (
     Span,
 )
 from snakebird.errors import EquationError
+
+
+class _Steps(dfx.PIDController):
+    """Steps that adapt, and say so where one that was rejected cannot become any shorter.
+
+    How short that is depends on the time: near zero much shorter steps can be told apart.
+    """
+
+    reach: Any = 0.0
+
+    def adapt_step_size(self, *given: Any, **named: Any) -> Any:
+        keep, t0, t1, jump, state, result = super().adapt_step_size(*given, **named)
+        t0 = jnp.asarray(t0)
+        least = jnp.maximum(32 * jnp.finfo(t0.dtype).eps * jnp.abs(t0), 1e-14 * jnp.abs(self.reach))
+        short = ~jnp.asarray(keep) & (t1 - t0 < jax.lax.stop_gradient(least))
+        result = dfx.RESULTS.where(short, dfx.RESULTS.dt_min_reached, result)
+        return keep, t0, t1, jump, state, result
 
 
 class Method(NamedTuple):
@@ -45,11 +64,8 @@ class Method(NamedTuple):
         # (Hairer and Wanner: Solving ODEs II, IV.2).
         implicit = isinstance(self.solver, dfx.AbstractImplicitSolver)
         memory = (0.3, 0.3) if implicit else (0.0, 1.0)
-        least = 32 * jnp.finfo(reach.dtype).eps * jnp.abs(reach)
-        return dfx.PIDController(
-            self.rtol, self.atol, pcoeff=memory[0], icoeff=memory[1],
-            dtmin=jax.lax.stop_gradient(least), force_dtmin=False,
-        )  # fmt: skip
+        reach = jax.lax.stop_gradient(reach)
+        return _Steps(self.rtol, self.atol, pcoeff=memory[0], icoeff=memory[1], reach=reach)
 
 
 class At(NamedTuple):
@@ -61,6 +77,18 @@ class At(NamedTuple):
     state: Any
     steps: Any
     event: Any
+
+
+def sure(solver: dfx.AbstractSolver) -> dfx.AbstractSolver:
+    """The solver with a root finder that converges.
+
+    That of diffrax 0.7.2 does not where an equation has two parts, and steps become tiny.
+    """
+    finder = getattr(solver, "root_finder", None)
+    if parts(solver) != 2 or not isinstance(finder, dfx.VeryChord):
+        return solver
+    chord = optx.Chord(rtol=finder.rtol, atol=finder.atol, norm=finder.norm)
+    return eqx.tree_at(lambda s: s.root_finder, solver, chord)
 
 
 def parts(solver: dfx.AbstractSolver) -> int | None:

@@ -10,7 +10,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int
 
 from snakebird.equations import lanes
-from snakebird.equations._posed import entry_name
+from snakebird.equations._posed import entry_name, seen
 from snakebird.equations._solvers import Diffrax
 from snakebird.errors import SolveError
 
@@ -83,44 +83,43 @@ class Solution(eqx.Module):
 
         Raises `SolveError` in compiled code, where it is not known yet; `ok` is an array there.
         """
-        if isinstance(self.ok, Tracer):
+        found = seen((self.ok, self.code, self.reached, self.entry, self.start, self.steps))
+        if any(isinstance(x, Tracer) for x in found):
             raise SolveError(
                 "how a solve failed is not known while code is compiled",
                 "Solution.failure",
                 "use solution.ok there, or look at the solution outside of jax.jit and jax.vmap",
             )
-        if np.all(self.ok):
+        if np.all(found[0]):
             return None
-        at = int(np.argmin(np.ravel(self.ok)))
-        code, time, entry, start = (
-            np.ravel(x)[at].item() for x in (self.code, self.reached, self.entry, self.start)
-        )
+        at = int(np.argmin(np.ravel(found[0])))
+        _, code, time, entry, start, steps = (np.ravel(x)[at].item() for x in found)
         reason = _REASONS[code]
-        if code == lanes.NOT_FINITE and time <= start:
+        if code == lanes.NOT_FINITE and time <= start and not steps:
             reason += " at the start"
         return Failure(time, entry_name(self.names, entry), reason)
 
     def __str__(self) -> str:
-        if isinstance(self.ok, Tracer):
+        ok, times, steps = seen((self.ok, self.times, self.steps))
+        if any(isinstance(x, Tracer) for x in (ok, times, steps)):
             return "Solution(being compiled)"
-        times, names = np.asarray(self.times), [name for name, _ in self.names]
-        many = f"{self.ok.size} solves of " if self.ok.ndim else ""
+        times, names = np.asarray(times), [name for name, _ in self.names]
+        many = f"{ok.size} solves of " if ok.ndim else ""
         shown = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
-        how = f"{type(self.solver).__name__}, {int(np.max(self.steps))} steps ({self.why})"
+        how = f"{type(self.solver).__name__}, {int(np.max(steps))} steps ({self.why})"
         end = "" if self.failure is None else f"\nfailed: {self.failure}"
         reach = f"from t = {times.min():.6g} to {times.max():.6g}"
         return f"{many}{shown} at {times.shape[-1]} times {reach}\n{how}{end}"
 
 
 def raise_failure(solution: Solution) -> None:
-    """Raise `SolveError` where the solve failed."""
-    failure = solution.failure
-    if failure is None:
+    """Raise `SolveError` where the solve failed; what is being compiled goes by."""
+    if isinstance(seen(solution.ok), Tracer) or (failure := solution.failure) is None:
         return
-    end = float(solution.times[-1])
+    end, steps = np.max(seen(solution.times)), np.max(seen(solution.steps))
     raise SolveError(
         f"the solve ended at t = {failure.time:.6g} of {end:.6g}: {failure.reason} "
-        f"({type(solution.solver).__name__}, {int(solution.steps)} steps)",
+        f"({type(solution.solver).__name__}, {steps} steps)",
         failure.state,
         _hint(solution, failure),
     )
@@ -136,11 +135,12 @@ def _hint(solution: Solution, failure: Failure) -> str:
     stiff = "" if isinstance(solver, Diffrax) else "solver=Diffrax() for a stiff equation"
     if failure.reason == "too many events":
         return f"give more events=, or an earlier t1=; else {look}"
+    digits = ""
+    if solution.times.dtype == jnp.float32:
+        digits = "jax.config.update('jax_enable_x64', True) for more digits"
     if failure.reason == "too many steps":
         name = type(solver).__name__
         more = f"solver={name}(..., max_steps={4 * getattr(solver, 'max_steps', 1024)})"
-        return " or ".join(part for part in (stiff, more) if part) + f"; else {look}"
-    parts = [f"{look}: it may grow without bound there", stiff]
-    if solution.times.dtype == jnp.float32:
-        parts.append("jax.config.update('jax_enable_x64', True) for more digits")
-    return "; or ".join(part for part in parts if part)
+        return " or ".join(part for part in (stiff, more, digits) if part) + f"; else {look}"
+    grows = f"{look}: it may grow without bound there"
+    return "; or ".join(part for part in (grows, stiff, digits) if part)

@@ -6,12 +6,11 @@ from typing import Any
 import diffrax as dfx
 import jax
 import jax.numpy as jnp
-from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from snakebird.equations import lanes
 from snakebird.equations._doses import Doses
-from snakebird.equations._posed import Posed, pose, rates, run
+from snakebird.equations._posed import Posed, check_direction, pose, rates, run
 from snakebird.equations._solution import Solution, raise_failure
 from snakebird.equations._solvers import Direction, Solver
 from snakebird.equations._stiff import Choice, choose
@@ -58,9 +57,11 @@ def solve(
     >>> round(float(decay.states["x"][-1]), 4)
     0.1353
     """
+    solver = _known(solver)
+    check_direction(direction, _WHERE)
     posed, start, span = pose(model, y0, times, args, t0, doses, _WHERE)
-    solution = _solution(posed, span, _choose(posed, start, span, _known(solver), direction))
-    if check and not isinstance(solution.ok, Tracer):
+    solution = _solution(posed, span, _choose(posed, start, span, solver, direction))
+    if check:
         raise_failure(solution)
     return solution
 
@@ -100,14 +101,31 @@ def choose_solver(
 
 
 def _known(solver: Any) -> Any:
-    """The solver, one of diffrax wrapped."""
-    if isinstance(solver, dfx.AbstractSolver | type):
+    """The solver, if it is one."""
+    if isinstance(solver, type):
         raise EquationError(
-            f"the solver is {getattr(solver, '__name__', type(solver).__name__)}, not one of ours",
+            f"the solver is the class {solver.__name__}, not one of its instances",
             _WHERE,
-            "give Explicit(), or a solver of diffrax as Diffrax(diffrax.Kvaerno5())",
+            f"call it: {_wrapped(solver)}",
+        )
+    if isinstance(solver, dfx.AbstractSolver):
+        raise EquationError(
+            f"the solver is {type(solver).__name__} of diffrax as it is",
+            _WHERE,
+            f"wrap it: {_wrapped(type(solver))}",
+        )
+    if solver is not None and not callable(solver):
+        raise EquationError(
+            f"the solver is {solver!r}, which cannot be called",
+            _WHERE,
+            "give Explicit(), Diffrax(), or leave it out for the choice to be made",
         )
     return solver
+
+
+def _wrapped(kind: type) -> str:
+    own = issubclass(kind, dfx.AbstractSolver)
+    return f"Diffrax(diffrax.{kind.__name__}())" if own else f"{kind.__name__}()"
 
 
 def _choose(

@@ -74,7 +74,7 @@ class Diffrax(eqx.Module):
         forward = direction == "forward"
         adjoint = dfx.ForwardMode() if forward else dfx.RecursiveCheckpointAdjoint()
         return segments.Method(
-            self.solver, adjoint, self.rtol, self.atol, self.max_steps, self.step
+            segments.sure(self.solver), adjoint, self.rtol, self.atol, self.max_steps, self.step
         )
 
     def __call__(

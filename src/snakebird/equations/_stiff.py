@@ -9,6 +9,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
+from snakebird.equations._posed import seen
 from snakebird.equations._solvers import Diffrax, Explicit, Solver
 from snakebird.equations.lanes import MAX_STEPS, NOT_FINITE, OK, TOO_SMALL, Lanes, Span
 
@@ -49,7 +50,7 @@ def choose(
     """
     quick = Explicit(rtol, atol, max_steps)
     first = Choice(quick, "not stiff", run(quick))
-    code = first.lanes.outcome.code
+    code = seen(first.lanes.outcome.code)
     if isinstance(code, Tracer):
         return first._replace(why="no choice in compiled code")
     if _arrived(first) and _steps(first) <= MANY:
@@ -81,15 +82,15 @@ def choose(
 
 
 def _arrived(choice: Choice) -> bool:
-    return bool(np.all(np.asarray(choice.lanes.outcome.code) == OK))
+    return bool(np.all(seen(choice.lanes.outcome.code) == OK))
 
 
 def _steps(choice: Choice) -> int:
-    return int(choice.lanes.outcome.tries)
+    return int(seen(choice.lanes.outcome.tries))
 
 
 def _reached(choice: Choice) -> float:
-    return float(jnp.sum(choice.lanes.outcome.time))
+    return float(jnp.sum(seen(choice.lanes.outcome.time)))
 
 
 def _room(steps: int, y0: Any) -> int:
@@ -102,7 +103,7 @@ def _held(rates: Any, y0: Any, span: Span, out: Lanes) -> float:
 
     The radius is the mean over some states of the solution, each by a power iteration.
     """
-    y0, out, span = jax.lax.stop_gradient((y0, out, span))
+    y0, out, span = seen((y0, out, span))
     step = (out.outcome.time - span.t0) / jnp.maximum(out.outcome.tries, 1)
     picks = np.unique(np.linspace(0, span.times.shape[1] - 1, 5).astype(int))
     points = [(span.t0, y0)] + [(span.times[:, k], out.values[:, k]) for k in picks]
@@ -111,8 +112,9 @@ def _held(rates: Any, y0: Any, span: Span, out: Lanes) -> float:
         there = (t <= out.outcome.time) & jnp.all(jnp.isfinite(y), axis=1)
         y = jnp.where(there[:, None], y, y0)
         t = jnp.where(there, t, span.t0)
-        radii.append(jnp.where(there, spectral_radius(lambda y, t=t: rates(t, y), y), jnp.nan))
-    held = np.asarray(step) * np.nanmean(np.asarray(jnp.stack(radii)), axis=0)
+        radius = seen(spectral_radius(lambda y, t=t: rates(t, y), y))
+        radii.append(np.where(there, radius, np.nan))
+    held = np.asarray(step) * np.nanmean(radii, axis=0)
     return float(np.nanmax(held))
 
 
