@@ -13,7 +13,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-from benchmarks import copies, fit_time, solve_growth, solves, ticks, training
+from benchmarks import copies, fit_time, problems, solve_growth, solves, ticks, training
 from benchmarks.timing import machine_line
 
 RESULTS = Path(__file__).parent / "results"
@@ -38,6 +38,10 @@ SUITE: dict[str, tuple[str, Callable[[], Any]]] = {
     "fit_time": (
         "A finished fit of Lotka-Volterra from a fresh process, compilation included",
         fit_time.fit_time,
+    ),
+    "problems": (
+        "What comes back on the problems of the literature, by draws of the noise",
+        problems.problems,
     ),
 }
 

@@ -203,7 +203,7 @@ MISTAKES = {
     "an unknown option": (
         ('"rounds"', '"round"'),
         "decay.py",
-        ("fit takes no option 'round'", "decay.py, options", "did you mean 'rounds'?"),
+        ("fit takes no option 'round'", "decay.py, options", "did you mean 'rounds' or 'random'?"),
     ),
     "an option of the command": (
         ('"rounds"', '"seed"'),

@@ -16,6 +16,7 @@ from snakebird.equations._hole import (
     redrawn as redrawn,
     with_holes as with_holes,
 )
+from snakebird.equations._machine_model import MachineModel as MachineModel
 from snakebird.equations._neuron import solve_neuron as solve_neuron
 from snakebird.equations._parameters import (
     Bounded as Bounded,
@@ -34,4 +35,8 @@ from snakebird.equations._solvers import (
     Direction as Direction,
     Explicit as Explicit,
     Solver as Solver,
+)
+from snakebird.equations._superfluid_machine import (
+    superfluid_hole as superfluid_hole,
+    superfluid_machine as superfluid_machine,
 )

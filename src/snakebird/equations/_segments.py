@@ -147,7 +147,7 @@ def _lanes(values: Any, at: At) -> Lanes:
 
 def terms_of(solver: dfx.AbstractSolver, rates: Sequence[Callable[[Any, Any], Any]]) -> Any:
     """The terms a solver asks for, from a rate `(t, y)` and, if there are any, its two parts."""
-    own = lambda f: dfx.ODETerm(lambda t, y, _: f(t, y))
+    own = lambda f: dfx.ODETerm(lambda t, y, _: _finite(f(t, y)))
     if parts(solver) == 1:
         return own(rates[0])
     if len(rates) != 3:
@@ -157,6 +157,11 @@ def terms_of(solver: dfx.AbstractSolver, rates: Sequence[Callable[[Any, Any], An
             "wrap it: Split(explicit, implicit), two models whose rates are added",
         )
     return dfx.MultiTerm(*map(own, rates[1:]))
+
+
+def _finite(rate: Any) -> Any:
+    """What is no number as a large one: such a step is rejected; a linear solver would raise."""
+    return jnp.where(jnp.isfinite(rate), rate, 1e30)
 
 
 def segment(method: Method, terms: Any, rate: Any, at: At, end: Any, times: Any) -> Any:

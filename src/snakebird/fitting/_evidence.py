@@ -29,17 +29,19 @@ def reestimate(
     column: Float[Array, "R K"],
     seen: Float[Array, "S R"],
     sized: Float[Array, " K"],
+    pool: Float[Array, "K K"],
     groups: Float[Array, "G P"],
     least: Float[Array, "S K"],
 ) -> tuple[Prior, Float[Array, "S K"]]:
     """Better noise sizes and prior precisions at the present state.
 
     `column` says which data column a residual belongs to, `seen` which residuals were observed,
-    `sized` which sizes are to be found, `groups` which numbers share a precision. Sizes stay
-    above `least`.
+    `sized` which sizes are to be found, `pool` which columns have one together, `groups` which
+    numbers share a precision. Sizes stay above `least`.
     """
     spread = covariance(state, prior)
     leverage = jnp.einsum("srp,spq,srq->sr", state.jacobian, spread, state.jacobian)
+    column = column @ pool
     left = jnp.maximum((seen - leverage * seen) @ column, 0.1 * seen @ column)
     factor = jnp.sqrt((state.residual**2 * seen) @ column / jnp.maximum(left, 1e-9))
     larger = jnp.maximum(size * jnp.where(left > 0, factor, 1.0), least)

@@ -15,12 +15,14 @@ from snakebird.errors import FitError, UnknownNameError, suggest
 from snakebird.fitting import _least_squares as ls
 from snakebird.fitting._matching import matchable, matching, points_of
 from snakebird.fitting._noise import Noise
+from snakebird.fitting._optimizers import check_optimizer
 from snakebird.fitting._problem import Batch
 from snakebird.fitting._result import Fit, LostError, result
 from snakebird.fitting._setup import Options, Setup, setup
 from snakebird.fitting._shooting import in_pieces
 from snakebird.fitting._train import Step, Trainer, train
 from snakebird.fitting._trajectories import Trajectories
+from snakebird.fitting._validation import validated
 from snakebird.fitting._vector import vector_of
 from snakebird.fitting._watch import Watch
 
@@ -45,6 +47,8 @@ def fit(
     t0: float | None = None,
     solver: Solver | None = None,
     random: bool = False,
+    validation: Trajectories | None = None,
+    optimizer: Any = None,
     stages: Sequence[str] | None = None,
     starts: int = 6,
     seed: int = 0,
@@ -66,6 +70,11 @@ def fit(
     survives that, one for stiff equations or with room for more steps, whichever solves the model
     as given.
     `doses` are `Doses`, or a dict of them by experiment.
+
+    With `validation`, data of the same columns that are not trained on, training ends when they are
+    met no better for three rounds, and what met them best is returned. `optimizer` takes the place
+    of Levenberg-Marquardt: an optax transformation, such as `optax.adam(1e-2)`, or a least-squares
+    solver or minimiser of optimistix, each for up to 300 steps a round.
 
     `random` is for states that noise itself drives, dy = model dt + size dW, every entry observed
     without error: each observation is compared with the solution from the one before, over the
@@ -98,7 +107,7 @@ def fit(
     """
     options = Options(y0, observe, noise, args, doses, t0, solver, random)
     watch = _watch(progress, budget, out, resume)
-    plan = Plan(tuple(stages) if stages else None, starts, seed, rounds)
+    plan = Plan(tuple(stages) if stages else None, starts, seed, rounds, optimizer, validation)
     with jax.enable_x64(True), watch.catching():
         return _fit(model, [data], options, plan, watch)[0]
 
@@ -111,6 +120,7 @@ def fit_many(
     starts: int = 6,
     seed: int = 0,
     rounds: int = 12,
+    optimizer: Any = None,
     progress: Callable[[Step], None] | None = None,
     **options: Any,
 ) -> list[Fit]:
@@ -120,7 +130,7 @@ def fit_many(
     A list of models, one a data set, lets each start from its own; all are of one structure.
     """
     watch = _watch(progress, None, None, False)
-    plan = Plan(tuple(stages) if stages else None, starts, seed, rounds)
+    plan = Plan(tuple(stages) if stages else None, starts, seed, rounds, optimizer)
     with jax.enable_x64(True), watch.catching():
         return _fit(model, list(data), Options(**options), plan, watch)
 
@@ -132,6 +142,8 @@ class Plan(NamedTuple):
     starts: int
     seed: int
     rounds: int
+    optimizer: Any = None
+    validation: Trajectories | None = None
 
 
 def _watch(progress: Any, budget: float | None, out: Any, resume: bool) -> Watch:
@@ -147,10 +159,13 @@ def _fit(
     given = [setup(own, one, options) for own, one in zip(models, data, strict=True)]
     stages = plan.stages or _stages(given)
     _check_stages(stages, given)
+    check_optimizer(plan.optimizer)
+    told = plan._replace(optimizer=type(plan.optimizer).__name__, validation=None)
+    held = [] if plan.validation is None else list(plan.validation)
     phi = jnp.asarray(np.concatenate([_draw(one, plan.starts, plan.seed) for one in given]))
-    watch.begin(np.asarray(phi), *[t for one in data for e in one for t in (e.times, e.table)],
-                stages, plan, given[0].problem.vector.names, options.noise, options.args,
-                options.solver)  # fmt: skip
+    tables = [t for one in [*data, held] for e in one for t in (e.times, e.table)]
+    watch.begin(np.asarray(phi), *tables, stages, told, given[0].problem.vector.names,
+                options.noise, options.args, options.solver)  # fmt: skip
     try:
         found = _through(stages, given, data, phi, plan, watch)
     except LostError:
@@ -206,7 +221,7 @@ def _through(
             break
     trainer, rows = found
     # The noise was found after the last step: cost and derivatives are those of what is returned.
-    rows, state = trainer.round(rows, steps=1, evidence=False)
+    rows, state = trainer.judged(rows)
     n, history = plan.starts, tuple(watch.history)
     return [
         result(one, own, trainer, rows, state, slice(i * n, (i + 1) * n), history, watch.stopped)
@@ -308,7 +323,7 @@ def _shoot(given: Any, data: Any, phi: Any, plan: Plan, watch: Watch, at: Any) -
     batch = _stacked([batch for _, batch, _ in cut], plan.starts)
     p, own = len(given[0].problem.vector.start), given[0].problem.layout.count
     nodes = np.repeat(np.stack([starts[own:] for _, _, starts in cut]), plan.starts, axis=0)
-    trainer = Trainer(cut[0][0], batch, _least(given, plan))
+    trainer = Trainer(cut[0][0], batch, _least(given, plan), optimizer=plan.optimizer)
     rows, first = trainer.begin(jnp.concatenate([phi, jnp.asarray(nodes)], axis=1)), 0
     if at is not None:
         first, rows = at
@@ -328,12 +343,21 @@ def _shoot(given: Any, data: Any, phi: Any, plan: Plan, watch: Watch, at: Any) -
 def _whole(given: Any, data: Any, phi: Any, plan: Plan, watch: Watch, at: Any) -> Any:
     """Whole trajectories, noise and priors found on the way."""
     batch = _stacked([one.batch for one in given], plan.starts)
-    trainer = Trainer(given[0].problem, batch, _least(given, plan))
+    check = None
+    if plan.validation is not None:
+        check = validated(given[0], data[0], plan.validation)
+    trainer = Trainer(
+        given[0].problem, batch, _least(given, plan), optimizer=plan.optimizer, validation=check
+    )
     first, rows = at if at is not None else (0, trainer.begin(phi))
     rows = train(
         trainer, rows, stage=WHOLE, rounds=plan.rounds, starts=plan.starts,
         keep=(plan.starts + 1) // 2, after=watch.after, first=plan.rounds if first < 0 else first,
     )  # fmt: skip
+    if check is not None:
+        # The start that met the held-out data best, where it did.
+        chosen = np.arange(len(rows.loss)) == int(np.argmin(rows.loss))
+        rows = rows._replace(phi=rows.best, alive=rows.alive & jnp.asarray(chosen))
     return rows.phi, (trainer, rows)
 
 

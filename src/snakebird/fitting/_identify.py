@@ -65,6 +65,10 @@ class Statement:
         return "\n".join([*lines, *(f"  note: {text}" for text in self.notes)])
 
 
+_MANY = 4
+"""More states than these that are never observed are named together."""
+
+
 def identifiability(fit: Fit) -> Statement:
     """Say in plain words which numbers the data do not determine, and what holes never saw.
 
@@ -260,7 +264,8 @@ def _collinear(name: str, inputs: list[str], points: np.ndarray) -> Iterator[str
 def _unseen(fit: Fit, states: np.ndarray) -> Iterator[str]:
     """States that no column shows."""
     problem, theta = fit.problem, jnp.asarray(fit.theta)
-    model, own = problem.model(theta), fit.data[0]
+    extra = jax.tree.map(lambda x: x[0], fit.batch.extra)
+    model, own = problem.model(theta, extra), fit.data[0]
     arguments = problem.arguments({"conditions": dict(own.conditions)})
 
     def columns(y: Any, t: Any) -> Any:
@@ -270,7 +275,14 @@ def _unseen(fit: Fit, states: np.ndarray) -> Iterator[str]:
     at = np.unique([0, len(own) // 2, len(own) - 1])
     slope = jax.vmap(jax.jacfwd(columns))(jnp.asarray(states[0, at]), jnp.asarray(own.times[at]))
     shown = np.abs(np.asarray(slope)).max((0, 1)) > 0
-    for name in np.array(state_names(fit))[~shown]:
+    hidden = list(np.array(state_names(fit))[~shown])
+    if len(hidden) > _MANY:
+        yield (
+            f"{len(hidden)} states, from {hidden[0]} to {hidden[-1]}, are never observed: what is "
+            "said of them rests on the equations"
+        )
+        return
+    for name in hidden:
         yield f"{name} is never observed: what is said of it rests on the equations"
 
 

@@ -4,19 +4,25 @@ Each kind gives residuals whose squares add up to minus twice the log-likelihood
 constant, so that least squares finds the most likely model.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from snakebird.errors import EquationError
 
 
 class Noise(eqx.Module):
-    """A kind of scatter. `size` is its size, found from the data where it is `None`."""
+    """A kind of scatter. `size` is its size, found from the data where it is `None`.
+
+    Columns whose noise is of one kind and `shared` have one size together.
+    """
 
     size: eqx.AbstractVar[float | None]
+    shared: eqx.AbstractVar[bool]
 
     def residual(self, predicted: Any, observed: Any, size: Any) -> Any:
         """The whitened residual; about a standard normal number if the model is right."""
@@ -41,9 +47,10 @@ class Gaussian(Noise):
     """
 
     size: float | None = eqx.field(static=True, default=None)
+    shared: bool = eqx.field(static=True, default=False)
 
-    def __init__(self, size: float | None = None):
-        self.size = _sized(size, "Gaussian")
+    def __init__(self, size: float | None = None, *, shared: bool = False):
+        self.size, self.shared = _sized(size, "Gaussian"), shared
 
     def residual(self, predicted: Any, observed: Any, size: Any) -> Any:
         return (predicted - observed) / size
@@ -56,10 +63,11 @@ class Relative(Noise):
     """Scatter in proportion to what is observed; `floor` is the least scale, in data units."""
 
     size: float | None = eqx.field(static=True)
+    shared: bool = eqx.field(static=True)
     floor: float = eqx.field(static=True)
 
-    def __init__(self, size: float | None = None, *, floor: float = 1e-6):
-        self.size, self.floor = _sized(size, "Relative"), float(floor)
+    def __init__(self, size: float | None = None, *, floor: float = 1e-6, shared: bool = False):
+        self.size, self.floor, self.shared = _sized(size, "Relative"), float(floor), shared
 
     def residual(self, predicted: Any, observed: Any, size: Any) -> Any:
         return (predicted - observed) / (size * jnp.maximum(jnp.abs(observed), self.floor))
@@ -72,9 +80,10 @@ class LogNormal(Noise):
     """Scatter of the logarithm, for what is always positive."""
 
     size: float | None = eqx.field(static=True)
+    shared: bool = eqx.field(static=True)
 
-    def __init__(self, size: float | None = None):
-        self.size = _sized(size, "LogNormal")
+    def __init__(self, size: float | None = None, *, shared: bool = False):
+        self.size, self.shared = _sized(size, "LogNormal"), shared
 
     def residual(self, predicted: Any, observed: Any, size: Any) -> Any:
         tiny = 1e-12
@@ -89,9 +98,10 @@ class Poisson(Noise):
     """Counts. The residual is the signed root of the deviance."""
 
     size: float | None = eqx.field(static=True)
+    shared: bool = eqx.field(static=True)
 
     def __init__(self) -> None:
-        self.size = 1.0
+        self.size, self.shared = 1.0, False
 
     def residual(self, predicted: Any, observed: Any, size: Any) -> Any:
         return _signed_root(_rate(predicted), observed, lambda m: _poisson_deviance(m, observed))
@@ -104,10 +114,12 @@ class NegativeBinomial(Noise):
     """Counts that scatter more than Poisson's: variance m + m^2 / shape."""
 
     size: float | None = eqx.field(static=True)
+    shared: bool = eqx.field(static=True)
     shape: float = eqx.field(static=True)
 
     def __init__(self, shape: float):
-        self.size, self.shape = 1.0, float(_sized(shape, "NegativeBinomial") or 1.0)
+        self.size, self.shared = 1.0, False
+        self.shape = float(_sized(shape, "NegativeBinomial") or 1.0)
 
     def residual(self, predicted: Any, observed: Any, size: Any) -> Any:
         deviance = lambda m: _negative_binomial_deviance(m, observed, self.shape)
@@ -116,6 +128,17 @@ class NegativeBinomial(Noise):
     def spread(self, predicted: Any, size: Any) -> Any:
         m = _rate(predicted)
         return jnp.sqrt(m + m * m / self.shape)
+
+
+def pools(noise: Sequence[Noise]) -> Float[np.ndarray, "K K"]:
+    """Which columns have one size together: what is summed by column, times this, by pool.
+
+    >>> pools([Gaussian(shared=True), Gaussian(), Gaussian(shared=True)]).tolist()
+    [[1.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 1.0]]
+    """
+    alike = lambda a, b: type(a) is type(b) and a.shared and b.shared and a.size == b.size
+    together = [[float(alike(a, b)) for b in noise] for a in noise]
+    return np.maximum(together, np.eye(len(noise)))
 
 
 def _rate(predicted: Any) -> Any:

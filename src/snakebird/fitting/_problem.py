@@ -234,10 +234,10 @@ class Problem:
         return theta, const, jax.vmap(self._start)(theta, w, const)
 
     def __call__(
-        self, phi: Float[Array, "S P"], batch: Batch
+        self, phi: Float[Array, "S P"], batch: Batch, direction: Direction = "forward"
     ) -> tuple[Float[Array, "S R"], Bool[Array, " S"]]:
         """Whitened residuals of all observations, then of all joins, and whether all lanes ran."""
-        states, ends = self._states(phi, batch, "forward")
+        states, ends = self._states(phi, batch, direction)
         return self._compared(states, phi, batch), jnp.all(ends.code == OK, axis=1)
 
     def linearized(

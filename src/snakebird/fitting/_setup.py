@@ -13,7 +13,7 @@ from jaxtyping import Float
 from snakebird.equations import Delayed, Doses, Explicit, Parameter, Solver, resolve
 from snakebird.errors import EquationError, FitError, InputError, UnknownNameError, suggest
 from snakebird.fitting._field import is_delayed, rate_of
-from snakebird.fitting._noise import Gaussian, Noise
+from snakebird.fitting._noise import Gaussian, Noise, pools
 from snakebird.fitting._problem import Batch, Layout, Problem, batch_of, start_layout
 from snakebird.fitting._smooth import Curves, smooth
 from snakebird.fitting._trajectories import Trajectories
@@ -97,7 +97,8 @@ def setup(model: Any, data: Trajectories, options: Options) -> Setup:
         root = np.sqrt(np.where(gaps > 0, gaps, 1.0)) * np.ones(batch.values.shape[-1])
         batch = batch._replace(mask=batch.mask.at[:, :, 0].set(False), driven=jnp.asarray(root))
     scales = data.scale()
-    least = np.array([1e-5 * scales[name] for name in data.names])
+    smallest = np.array([1e-5 * scales[name] for name in data.names])
+    least = np.where(pools(noise) > 0, smallest, np.inf).min(1)
     return Setup(problem, model, batch, curves, states, base, least)
 
 
@@ -296,7 +297,8 @@ def _sizes(
     for kind, name in zip(noise, data.names, strict=True):
         unit = scales[name] if isinstance(kind, Gaussian) else 1.0
         sizes.append(0.1 * unit if kind.size is None else kind.size)
-    return np.array(sizes)
+    pool = pools(noise)
+    return np.exp(pool @ np.log(sizes) / pool.sum(1))
 
 
 def _doses(given: Any, data: Trajectories, state: Any) -> Any:

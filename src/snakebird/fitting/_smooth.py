@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float64
-from scipy.interpolate import CubicSpline, make_smoothing_spline
+from scipy.interpolate import CubicSpline, PchipInterpolator, make_smoothing_spline
 
 from snakebird.fitting._experiment import Experiment
 
@@ -51,7 +51,11 @@ def _curve(times: np.ndarray, column: np.ndarray):
     if len(t) < _LEAST:
         line = np.polynomial.Polynomial.fit(t, y, min(len(t) - 1, 2))
         return lambda at, order=0: line.deriv(order)(at) if order else line(at)
-    spline = make_smoothing_spline(t, y)
+    try:
+        spline = make_smoothing_spline(t, y)
+    except ValueError:  # times that are spread over many decades
+        through = PchipInterpolator(t, y)
+        return lambda at, order=0: through(np.clip(at, t[0], t[-1]), order)
     inside = CubicSpline(t, spline(t))  # does not run away past the last observation
     return lambda at, order=0: (spline if len(t) > 8 else inside)(np.clip(at, t[0], t[-1]), order)
 

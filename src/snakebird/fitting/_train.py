@@ -12,7 +12,12 @@ import numpy as np
 
 from snakebird.fitting import _least_squares as ls
 from snakebird.fitting._evidence import log_evidence, reestimate
+from snakebird.fitting._noise import pools
+from snakebird.fitting._optimizers import optimized
 from snakebird.fitting._problem import Batch, Problem, columns_of
+
+_PATIENCE = 3
+"""For how many rounds validation may be worse."""
 
 
 class Step(NamedTuple):
@@ -31,7 +36,8 @@ class Step(NamedTuple):
 class Rows(NamedTuple):
     """All starts of all data sets between two rounds; enough to go on from, bit for bit.
 
-    Rows of one data set stand together: `starts` of the first, then of the second.
+    Rows of one data set stand together: `starts` of the first, then of the second. `best` is where
+    each start met validation data best, `loss` how well, `stale` for how many rounds.
     """
 
     phi: jax.Array
@@ -40,20 +46,31 @@ class Rows(NamedTuple):
     precision: jax.Array
     cost: jax.Array
     alive: jax.Array
+    best: jax.Array
+    loss: jax.Array
+    stale: jax.Array
 
 
 @dataclass(eq=False)
 class Trainer:
-    """One problem with its compiled rounds. `least` bounds the noise sizes from below."""
+    """One problem with its compiled rounds. `least` bounds the noise sizes from below.
+
+    `optimizer` takes the place of Levenberg-Marquardt; `validation(phi, size)` is the loss of each
+    start on data that are not trained on.
+    """
 
     problem: Problem
     batch: Batch
     least: Any
     tol: float = 1e-5
+    optimizer: Any = None
+    validation: Any = None
     mean: Any = field(init=False)
     _round: Any = field(init=False)
     _evidence: Any = field(init=False)
     _driven: Any = field(init=False)
+    _judged: Any = field(init=False)
+    _checked: Any = field(init=False)
 
     def __post_init__(self) -> None:
         problem, batch = self.problem, self.batch
@@ -71,10 +88,13 @@ class Trainer:
             column=jnp.asarray(column),
             seen=jnp.asarray(seen),
             sized=jnp.asarray(sized),
+            pool=jnp.asarray(pools(problem.noise)),
             groups=jnp.asarray(groups, float),
             least=self.least,
         )
-        self._round = jax.jit(self._run)
+        self._round = jax.jit(partial(self._run, self.optimizer))
+        self._judged = self._round if self.optimizer is None else jax.jit(partial(self._run, None))
+        self._checked = None if self.validation is None else jax.jit(self.validation)
         self._evidence = jax.jit(self._log_evidence)
         self._driven = jax.jit(problem.driven)
 
@@ -93,37 +113,56 @@ class Trainer:
         return Rows(
             jnp.asarray(phi, float), each(1e-2), jnp.asarray(self.batch.size, float),
             jnp.asarray(np.tile(precision, (S, 1))), each(np.inf), each(True),
+            jnp.asarray(phi, float), each(np.inf), each(0),
         )  # fmt: skip
 
     def prior(self, rows: Rows) -> ls.Prior:
         """The priors of all starts."""
         return ls.Prior(jnp.broadcast_to(self.mean, rows.phi.shape), rows.precision)
 
-    def round(self, rows: Rows, *, steps: int, evidence: bool = True) -> tuple[Rows, ls.State]:
+    def round(self, rows: Rows, *, steps: int) -> tuple[Rows, ls.State]:
         """Up to `steps` steps of every start that is alive, then noise and priors anew."""
         if self.problem.process is not None and np.isfinite(rows.cost).any():
             driven = np.asarray(self._driven(rows.phi, self.batch))
             old = np.asarray(self.batch.driven)
             self.batch = self.batch._replace(driven=np.where(np.isfinite(driven), driven, old))
-        return self._round(rows, jnp.array(steps), jnp.array(evidence), self.batch)
+        return self._round(rows, jnp.array(steps), jnp.array(True), self.batch)
 
-    def _run(self, rows: Rows, steps: Any, evidence: Any, batch: Batch) -> Any:
+    def _run(self, optimizer: Any, rows: Rows, steps: Any, evidence: Any, batch: Batch) -> Any:
         residuals = self.problem
-        batch = batch._replace(size=rows.size)
+        batch, prior = batch._replace(size=rows.size), self.prior(rows)
+        if optimizer is not None:
+            phi, steps = optimized(optimizer, residuals, rows.phi, batch, prior), jnp.array(1)
+            rows = rows._replace(phi=phi)
         state = ls.begin(residuals, rows.phi, batch, rows.damping)
         state = state._replace(done=~rows.alive)
-        prior = self.prior(rows)
         state = ls.iterate(residuals, state, batch, prior, steps=steps, tol=self.tol)
         alive = rows.alive & jnp.isfinite(state.cost)
         new_prior, size = self._again(state, prior, rows.size)
         keep = evidence & alive & jnp.all(jnp.isfinite(size), 1)
         keep = keep & jnp.all(jnp.isfinite(new_prior.precision), 1)
         pick = lambda new, old: jnp.where(keep[:, None], new, old)
-        rows = Rows(
-            state.phi, jnp.clip(state.damping, 1e-9, 1.0), pick(size, rows.size),
-            pick(new_prior.precision, rows.precision), state.cost, alive,
+        rows = rows._replace(
+            phi=state.phi, damping=jnp.clip(state.damping, 1e-9, 1.0), size=pick(size, rows.size),
+            precision=pick(new_prior.precision, rows.precision), cost=state.cost, alive=alive,
         )  # fmt: skip
         return rows, state
+
+    def judged(self, rows: Rows) -> tuple[Rows, ls.State]:
+        """Cost and derivatives where the starts are now, nothing estimated anew."""
+        return self._judged(rows, jnp.array(1), jnp.array(False), self.batch)
+
+    def check(self, rows: Rows) -> Rows:
+        """Remember where each start met the validation data best."""
+        if self._checked is None:
+            return rows
+        loss = self._checked(rows.phi, rows.size)
+        better = loss < rows.loss
+        return rows._replace(
+            best=jnp.where(better[:, None], rows.phi, rows.best),
+            loss=jnp.fmin(loss, rows.loss),
+            stale=jnp.where(better, 0, rows.stale + 1),
+        )
 
     def _log_evidence(self, rows: Rows, state: ls.State) -> Any:
         seen = jnp.sum(self.batch.mask, (1, 2))
@@ -159,12 +198,13 @@ def train(
         before(number)
         begun, old = time.perf_counter(), rows
         rows, state = trainer.round(rows, steps=steps)
+        rows = trainer.check(rows)
         jax.block_until_ready(rows.phi)
         score = trainer.score(rows, state)
         if keep and number == 1:
             rows = rows._replace(alive=rows.alive & jnp.asarray(_best(score, starts, keep)))
         best = int(np.argmax(score))
-        settled = settle and number >= 2 and _settled(old, rows)
+        settled = settle and number >= 2 and (_settled(old, rows) or _stale(rows))
         last = number + 1 == rounds or settled or not bool(rows.alive.any())
         step = Step(
             stage, number, float(rows.cost[best]), best, tuple(map(float, rows.size[best])),
@@ -180,6 +220,11 @@ def _best(score: np.ndarray, starts: int, keep: int) -> np.ndarray:
     table = score.reshape(-1, starts)
     place = np.argsort(np.argsort(-table, axis=1), axis=1)
     return (place < keep).reshape(-1)
+
+
+def _stale(rows: Rows) -> bool:
+    """Whether no start has met the validation data any better for some rounds."""
+    return bool((np.asarray(rows.stale) >= _PATIENCE)[np.asarray(rows.alive)].all())
 
 
 def _settled(before: Rows, after: Rows) -> bool:

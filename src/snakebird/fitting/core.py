@@ -3,6 +3,7 @@
 from snakebird.fitting import _least_squares as least_squares
 from snakebird.fitting._field import rate_of as rate_of
 from snakebird.fitting._least_squares import Prior as Prior
+from snakebird.fitting._noise import pools as pools
 from snakebird.fitting._problem import (
     Batch as Batch,
     Layout as Layout,
@@ -20,6 +21,7 @@ __all__ = [
     "Vector",
     "columns_of",
     "least_squares",
+    "pools",
     "rate_of",
     "vector_of",
     "visited",

@@ -6,4 +6,5 @@ from snakebird.synthesis.laws import (
     Laws as Laws,
     discover as discover,
     discover_many as discover_many,
+    read_hole as read_hole,
 )

@@ -16,6 +16,7 @@ from snakebird.synthesis.laws._library import (
     terms as terms,
     trigonometric as trigonometric,
 )
+from snakebird.synthesis.laws._machine_symbols import hole_expressions as hole_expressions
 from snakebird.synthesis.laws._ranked import Laws as Laws, Ranked as Ranked
 from snakebird.synthesis.laws._simple import (
     Simple as Simple,
@@ -25,5 +26,10 @@ from snakebird.synthesis.laws._simple import (
 from snakebird.synthesis.laws._simplify import (
     Simplified as Simplified,
     simplified as simplified,
+)
+from snakebird.synthesis.laws._superfluid import (
+    Reading as Reading,
+    Readings as Readings,
+    read_hole as read_hole,
 )
 from snakebird.synthesis.laws._terms import Inner as Inner, Term as Term

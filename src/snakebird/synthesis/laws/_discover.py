@@ -25,6 +25,10 @@ from snakebird.synthesis.laws._search import Support, best_subsets
 
 _EACH = 3
 """How many laws of each size are refitted in any case."""
+_PASSES = 3
+"""How often the search is repeated about the best law, at most."""
+_PRUNED = 12
+"""Of how many of the best laws every term is left out in turn."""
 
 
 def discover(
@@ -101,12 +105,18 @@ def _discover(
     judged: list[list[Judged]] = [[] for _ in fits]
     for one in refit(new):
         judged[one.candidate.fit].append(one)
-    best = [min(own, key=lambda one: one.score) for own in judged]
-    again = around([_about(one, refit, around) for one in best])
-    new = _candidates(again, refit, terms, candidates // 2, tried)
-    for one in refit(new):
-        judged[one.candidate.fit].append(one)
-    return [ranked(own, refit) for own in judged]
+    near, at = first, [None for _ in fits]
+    for _ in range(_PASSES):
+        best = [min(own, key=lambda one: one.score) for own in judged]
+        if [one.candidate.support for one in best] == at:
+            break
+        at = [one.candidate.support for one in best]
+        near = around([_about(one, refit, around) for one in best])
+        for one in refit(_candidates(near, refit, terms, candidates // 2, tried)):
+            judged[one.candidate.fit].append(one)
+        for one in refit(_simpler(judged, refit, tried)):
+            judged[one.candidate.fit].append(one)
+    return [ranked(own, refit, local) for own, local in zip(judged, near, strict=True)]
 
 
 def _about(one: Judged, refit: Refit, around: Around) -> np.ndarray:
@@ -117,6 +127,25 @@ def _about(one: Judged, refit: Refit, around: Around) -> np.ndarray:
     for k, place in enumerate(one.candidate.support):
         phi[around.coefficient[place]] += one.phi[refit.coefficient[k]]
     return phi
+
+
+def _simpler(
+    judged: list[list[Judged]], refit: Refit, tried: list[set[Support]]
+) -> list[Candidate]:
+    """The best laws with one term less each, where that was not tried yet.
+
+    Far from the truth the linear problem may see a term as needed that the equation does not need.
+    """
+    found = []
+    for i, own in enumerate(judged):
+        for one in sorted(own, key=lambda one: one.score)[:_PRUNED]:
+            support, (values, shift) = one.candidate.support, refit.place(one)
+            for k in range(len(support)):
+                less = (*support[:k], *support[k + 1 :])
+                if less and less not in tried[i]:
+                    tried[i].add(less)
+                    found.append(Candidate(i, less, (*values[:k], *values[k + 1 :]), shift))
+    return found
 
 
 def _candidates(

@@ -8,14 +8,18 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.stats import f as f_distribution
 
 from snakebird.equations import Hole, with_holes
+from snakebird.errors import FitError
 from snakebird.fitting import Fit
 from snakebird.fitting.core import Prior, columns_of
+from snakebird.synthesis.laws._around import Local
 from snakebird.synthesis.laws._columns import constants
 from snakebird.synthesis.laws._law import Law
 from snakebird.synthesis.laws._refit import Judged, Refit
 from snakebird.synthesis.laws._simple import Simple
+from snakebird.synthesis.laws._stability import stability
 
 SHOWN = 8
 """How many laws a printed table has."""
@@ -56,6 +60,21 @@ class Laws:
 
     hole: str
     entries: tuple[Ranked, ...]
+    local: Local | None = None
+
+    def stability(self, *, draws: int = 100, seed: int = 0) -> dict[tuple[str, str], float]:
+        """In what share of bootstrap draws of the data each term would be chosen, by output.
+
+        A law whose terms are all near one owes nothing to single observations. Terms that are
+        never chosen are left out. From the equation to first order about the best law.
+        """
+        if self.local is None or not self.entries:
+            raise FitError(
+                "these laws know nothing of their search", "Laws.stability", "use discover"
+            )
+        most = max(one.terms for one in self.entries)
+        refit = self.entries[0].refit
+        return stability(self.local, refit, most=most, draws=draws, seed=seed)
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -73,8 +92,23 @@ class Laws:
 
     @property
     def sure(self) -> bool:
-        """Whether the best law has more than nine tenths of the weight."""
-        return self.entries[0].weight > 0.9
+        """Whether the best law has more than nine tenths of the weight, and meets the data."""
+        return self.entries[0].weight > 0.9 and not self.missed
+
+    @cached_property
+    def missed(self) -> bool:
+        """Whether even the best law misses the data by more than the trained hole did.
+
+        By an F-test of its squared residuals against those of the fit, in each column, at the
+        level of a thousandth. Then the true law is none of those that were tried, or there is none.
+        """
+        one = self.entries[0]
+        law, fit = one.judged.residual, one.refit.fits[one.judged.candidate.fit]
+        column, seen = columns_of(fit.problem, fit.batch)
+        count = seen[0] @ column
+        mine, hole = ((x**2 * seen[0]) @ column for x in (law, fit.residual))
+        limit = f_distribution.ppf(0.999, np.maximum(count, 1), np.maximum(count, 1))
+        return bool(np.any((mine > limit * hole) & (count > 0)))
 
     def pareto(self) -> tuple[Ranked, ...]:
         """Of each number of terms the law that fits best, while more terms fit better."""
@@ -89,13 +123,15 @@ class Laws:
         for one in self.entries[:SHOWN]:
             law = "; ".join(str(one.law).splitlines())
             lines.append(f"  {one.weight:6.3f}  {one.terms:5d}  {one.loss:8.1f}  {law}")
-        if not self.sure:
+        if self.missed:
+            lines.append("  No law that was tried meets the data as well as the hole does.")
+        elif not self.sure:
             count = int(np.searchsorted(np.cumsum([e.weight for e in self.entries]), 0.95)) + 1
             lines.append(f"  The data do not tell the first {count} apart.")
         return "\n".join(lines)
 
 
-def ranked(judged: list[Judged], refit: Refit) -> Laws:
+def ranked(judged: list[Judged], refit: Refit, local: Local | None = None) -> Laws:
     """Judged candidates in order, the same law found twice kept once."""
     best: dict[Any, Judged] = {}
     for one in judged:
@@ -114,7 +150,7 @@ def ranked(judged: list[Judged], refit: Refit) -> Laws:
         Ranked(one.score, one.loss, w, len(one.candidate.support), one, refit)
         for one, w in zip(order, map(float, weights), strict=True)
     ]
-    return Laws(refit.hole, tuple(entries))
+    return Laws(refit.hole, tuple(entries), local)
 
 
 def law_of(one: Judged, refit: Refit, numbers: Sequence[Simple] = ()) -> Law:

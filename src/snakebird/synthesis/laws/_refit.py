@@ -19,6 +19,7 @@ from snakebird.fitting.core import (
     Problem,
     columns_of,
     least_squares,
+    pools,
     vector_of,
 )
 from snakebird.synthesis.laws._columns import Columns, Sum
@@ -133,6 +134,13 @@ class Refit:
             ]
         return judged
 
+    def place(self, one: Judged) -> tuple[tuple[float, ...], np.ndarray]:
+        """Where a law came to: its coefficients, and how far the other numbers have moved."""
+        fit, vector = self.fits[one.candidate.fit], self.vectors[one.candidate.fit]
+        start = np.concatenate([vector.start, fit.vector[len(fit.problem.vector.start) :]])
+        values = one.phi[self.coefficient[: len(one.candidate.support)]]
+        return tuple(map(float, values)), one.phi[self.others] - start[self.others]
+
     def held(self, one: Judged, coefficients: Float[np.ndarray, " terms"]) -> Judged:
         """The law again with its coefficients held at these (scaled) numbers, all else refitted."""
         phi, batch, prior = self.rows([one.candidate] * self.together)
@@ -196,7 +204,8 @@ class Refit:
         count = seen[0] @ column
         sized = np.array([noise.size is None for noise in self.problem.noise])
         sums = (residual**2 * seen[0]) @ column
-        sizes = np.where(sized, np.sqrt(sums / np.maximum(count, 1)), 1.0)
+        pool = pools(self.problem.noise)
+        sizes = np.where(sized, np.sqrt(sums @ pool / np.maximum(count @ pool, 1)), 1.0)
         # No noise is smaller than the solver's own error.
         sizes = np.maximum(sizes, 1e-3)
         loss = float(np.sum(sums / sizes**2 + 2 * count * np.log(sizes)))
