@@ -10,6 +10,7 @@ from snakebird.equations import Diffrax, Doses, Fixed, Free, Positive, Split, so
 from snakebird.errors import FitError, InputError, UnknownNameError
 from snakebird.fitting import Experiment, Trajectories, fit
 from snakebird.fitting._setup import Options, setup
+from snakebird.fitting._smooth import smooth
 
 RNG = np.random.default_rng(4)
 QUICK = {"stages": ["trajectories"], "starts": 1}
@@ -196,3 +197,9 @@ class TestRandom:
                 stages=["shooting", "trajectories"],
             )  # fmt: skip
         assert "in pieces already" in str(error.value)
+
+
+def test_times_over_many_decades_are_smoothed():
+    times = np.concatenate([[0.0], np.logspace(-6, 4, 41)])
+    curve = smooth(Experiment("a", times, {"x": np.exp(-times)}))
+    assert np.allclose(curve.values[:, 0], np.exp(-times), atol=0.02)

@@ -79,6 +79,26 @@ def test_the_law_predicts_where_the_hole_was_never(laws):
     assert at[1] == pytest.approx(1 + np.sqrt(1.4), rel=0.03)
 
 
+def test_true_terms_are_chosen_whatever_observations_are_drawn(laws):
+    for found in laws:
+        shares = found.stability(draws=20)
+        assert min(shares["rate", "x"], shares["rate", "x**2"]) > 0.8
+        assert all(share < 0.5 for (_, term), share in shares.items() if term not in ("x", "x**2"))
+        assert found.stability(draws=20) == shares
+
+
+def test_laws_that_miss_say_so(logistic, laws):
+    assert not laws[0].missed
+    found = sb.discover(logistic[0], library=polynomials("x", 0), terms=1, candidates=4)
+    assert found.missed
+    assert not found.sure
+    assert "No law that was tried meets the data as well as the hole does." in repr(found)
+
+
+def test_what_is_identifiable_can_be_asked_of_a_law(laws):
+    assert "determine" in str(sb.identifiability(laws[0][0].fit))
+
+
 def test_it_prints_as_a_table(laws):
     text = str(laws[0])
     assert text.startswith("Laws for rate")
