@@ -84,7 +84,7 @@ def test_kinds_do_not_share_with_each_other():
 class TestValidation:
     def test_later_times_are_met_and_the_loss_is_the_best_seen(self):
         train, later = split_in_time(DATA, fraction=0.6)
-        found = fit(MODEL, train, validation=later, **QUICK)
+        found = fit(MODEL, train, validation=later, stages=["trajectories"], starts=3)
         assert found.parameters["rate"] == pytest.approx(0.5, abs=0.05)
         misses = found.predict(later.times)["a"] - later[0].values["a"]
         assert np.abs(misses).max() < 0.08

@@ -20,7 +20,7 @@ from snakebird.fitting._problem import Batch
 from snakebird.fitting._result import Fit, LostError, result
 from snakebird.fitting._setup import Options, Setup, setup
 from snakebird.fitting._shooting import in_pieces
-from snakebird.fitting._train import Step, Trainer, train
+from snakebird.fitting._train import Rows, Step, Trainer, train
 from snakebird.fitting._trajectories import Trajectories
 from snakebird.fitting._validation import validated
 from snakebird.fitting._vector import vector_of
@@ -355,10 +355,17 @@ def _whole(given: Any, data: Any, phi: Any, plan: Plan, watch: Watch, at: Any) -
         keep=(plan.starts + 1) // 2, after=watch.after, first=plan.rounds if first < 0 else first,
     )  # fmt: skip
     if check is not None:
-        # The start that met the held-out data best, where it did.
-        chosen = np.arange(len(rows.loss)) == int(np.argmin(rows.loss))
-        rows = rows._replace(phi=rows.best, alive=rows.alive & jnp.asarray(chosen))
+        rows = _by_validation(rows)
     return rows.phi, (trainer, rows)
+
+
+def _by_validation(rows: Rows) -> Rows:
+    """Only the start that met the held-out data best, and where it did."""
+    loss = np.where(rows.alive, rows.loss, np.inf)
+    if not np.isfinite(loss).any():
+        return rows
+    chosen = np.arange(len(loss)) == int(np.argmin(loss))
+    return rows._replace(phi=rows.best, alive=rows.alive & jnp.asarray(chosen))
 
 
 def _stacked(batches: list[Batch], starts: int) -> Batch:
