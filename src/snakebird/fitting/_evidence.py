@@ -12,6 +12,9 @@ from jaxtyping import Array, Float
 
 from snakebird.fitting._least_squares import Prior, State, curvature
 
+_BORROWED = 3.0
+"""How many observations the noise of other columns is worth where a column says nothing itself."""
+
 
 def covariance(state: State, prior: Prior) -> Float[Array, "S P P"]:
     """The inverse of the Gauss-Newton matrix: the posterior covariance where it is normal."""
@@ -30,20 +33,27 @@ def reestimate(
     seen: Float[Array, "S R"],
     sized: Float[Array, " K"],
     pool: Float[Array, "K K"],
+    kin: Float[Array, "K K"],
     groups: Float[Array, "G P"],
     least: Float[Array, "S K"],
 ) -> tuple[Prior, Float[Array, "S K"]]:
     """Better noise sizes and prior precisions at the present state.
 
     `column` says which data column a residual belongs to, `seen` which residuals were observed,
-    `sized` which sizes are to be found, `pool` which columns have one together, `groups` which
-    numbers share a precision. Sizes stay above `least`.
+    `sized` which sizes are to be found, `pool` which columns have one together, `kin` which others
+    are of its kind, `groups` which numbers share a precision. Sizes stay above `least`, which has
+    the units of each column.
     """
     spread = covariance(state, prior)
     leverage = jnp.einsum("srp,spq,srq->sr", state.jacobian, spread, state.jacobian)
     column = column @ pool
     left = jnp.maximum((seen - leverage * seen) @ column, 0.1 * seen @ column)
-    factor = jnp.sqrt((state.residual**2 * seen) @ column / jnp.maximum(left, 1e-9))
+    count = seen @ column
+    # A column whose few observations the model goes through says little of its noise itself.
+    borrowed = _BORROWED * (1 - left / jnp.maximum(count, 1)) ** 2 * (kin.sum(1) > 0)
+    usual = least * jnp.exp(jnp.log(size / least) * left @ kin / jnp.maximum(left @ kin, 1e-9))
+    sums = (state.residual**2 * seen) @ column + borrowed * (usual / size) ** 2
+    factor = jnp.sqrt(sums / jnp.maximum(left + borrowed, 1e-9))
     larger = jnp.maximum(size * jnp.where(left > 0, factor, 1.0), least)
     size = jnp.where(sized > 0, larger, size)
     known = 1 - prior.precision * jnp.diagonal(spread, axis1=1, axis2=2)

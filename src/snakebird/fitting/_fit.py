@@ -29,6 +29,8 @@ from snakebird.fitting._watch import Watch
 MATCHING, PIECES, WHOLE = "matching", "shooting", "trajectories"
 _PIECE, _MOST_PIECES = 6, 12
 """How many observations a piece has, and how many pieces there are at most."""
+_EARLY = 2
+"""For how many rounds on whole trajectories noise does not grow."""
 _JOINS = (1.0, 10.0, 100.0, 1000.0)
 """How much it counts, round by round, that pieces meet; one is the size of a state."""
 _SPREAD = 0.3
@@ -352,7 +354,8 @@ def _whole(given: Any, data: Any, phi: Any, plan: Plan, watch: Watch, at: Any) -
     first, rows = at if at is not None else (0, trainer.begin(phi))
     rows = train(
         trainer, rows, stage=WHOLE, rounds=plan.rounds, starts=plan.starts,
-        keep=(plan.starts + 1) // 2, after=watch.after, first=plan.rounds if first < 0 else first,
+        keep=(plan.starts + 1) // 2, early=_EARLY, after=watch.after,
+        first=plan.rounds if first < 0 else first,
     )  # fmt: skip
     if check is not None:
         rows = _by_validation(rows)

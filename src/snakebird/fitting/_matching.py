@@ -35,11 +35,13 @@ class Points(NamedTuple):
 
 
 def matchable(given: Setup) -> bool:
-    """Whether every state is seen in the data, and does not jump, so that slopes are known."""
+    """Whether every state is seen often enough, and does not jump, so that slopes are known."""
     entries = given.states[given.states >= 0]
     every = len(set(entries)) == given.base.shape[1] and (given.states >= 0).all()
-    smooth_too = given.problem.doses is None
-    return bool(every and smooth_too and all(curve.known.all() for curve in given.curves))
+    seen, times = np.asarray(given.batch.mask)[0].sum(1), np.asarray(given.batch.mask)[0].any(-1)
+    often = (seen >= 0.5 * times.sum(1)[:, None]).all()
+    jumps = given.problem.doses is not None
+    return bool(every and often and not jumps and all(c.known.all() for c in given.curves))
 
 
 def points_of(given: Setup, data: Trajectories) -> Points:

@@ -141,6 +141,13 @@ def pools(noise: Sequence[Noise]) -> Float[np.ndarray, "K K"]:
     return np.maximum(together, np.eye(len(noise)))
 
 
+def kin(noise: Sequence[Noise]) -> Float[np.ndarray, "K K"]:
+    """Which other columns have noise of the same kind, its size to be found."""
+    alike = lambda a, b: type(a) is type(b) and a.size is None and b.size is None
+    together = np.array([[float(alike(a, b)) for b in noise] for a in noise])
+    return together - np.diag(np.diag(together))
+
+
 def _rate(predicted: Any) -> Any:
     return jnp.maximum(predicted, 1e-9)
 

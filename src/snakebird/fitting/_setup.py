@@ -97,7 +97,8 @@ def setup(model: Any, data: Trajectories, options: Options) -> Setup:
         root = np.sqrt(np.where(gaps > 0, gaps, 1.0)) * np.ones(batch.values.shape[-1])
         batch = batch._replace(mask=batch.mask.at[:, :, 0].set(False), driven=jnp.asarray(root))
     scales = data.scale()
-    smallest = np.array([1e-5 * scales[name] for name in data.names])
+    unit = lambda kind, name: scales[name] if isinstance(kind, Gaussian) else 1.0
+    smallest = np.array([1e-5 * unit(k, name) for k, name in zip(noise, data.names, strict=True)])
     least = np.where(pools(noise) > 0, smallest, np.inf).min(1)
     return Setup(problem, model, batch, curves, states, base, least)
 

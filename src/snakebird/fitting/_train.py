@@ -12,7 +12,7 @@ import numpy as np
 
 from snakebird.fitting import _least_squares as ls
 from snakebird.fitting._evidence import log_evidence, reestimate
-from snakebird.fitting._noise import pools
+from snakebird.fitting._noise import kin, pools
 from snakebird.fitting._optimizers import optimized
 from snakebird.fitting._problem import Batch, Problem, columns_of
 
@@ -89,6 +89,7 @@ class Trainer:
             seen=jnp.asarray(seen),
             sized=jnp.asarray(sized),
             pool=jnp.asarray(pools(problem.noise)),
+            kin=jnp.asarray(kin(problem.noise)),
             groups=jnp.asarray(groups, float),
             least=self.least,
         )
@@ -120,15 +121,20 @@ class Trainer:
         """The priors of all starts."""
         return ls.Prior(jnp.broadcast_to(self.mean, rows.phi.shape), rows.precision)
 
-    def round(self, rows: Rows, *, steps: int) -> tuple[Rows, ls.State]:
-        """Up to `steps` steps of every start that is alive, then noise and priors anew."""
+    def round(self, rows: Rows, *, steps: int, early: bool = False) -> tuple[Rows, ls.State]:
+        """Up to `steps` steps of every start that is alive, then noise and priors anew.
+
+        While it is `early`, noise does not grow, or it might explain what the model does not yet.
+        """
         if self.problem.process is not None and np.isfinite(rows.cost).any():
             driven = np.asarray(self._driven(rows.phi, self.batch))
             old = np.asarray(self.batch.driven)
             self.batch = self.batch._replace(driven=np.where(np.isfinite(driven), driven, old))
-        return self._round(rows, jnp.array(steps), jnp.array(True), self.batch)
+        flags = jnp.array(True), jnp.array(early)
+        return self._round(rows, jnp.array(steps), flags, self.batch)
 
-    def _run(self, optimizer: Any, rows: Rows, steps: Any, evidence: Any, batch: Batch) -> Any:
+    def _run(self, optimizer: Any, rows: Rows, steps: Any, flags: Any, batch: Batch) -> Any:
+        evidence, early = flags
         residuals = self.problem
         batch, prior = batch._replace(size=rows.size), self.prior(rows)
         if optimizer is not None:
@@ -139,6 +145,7 @@ class Trainer:
         state = ls.iterate(residuals, state, batch, prior, steps=steps, tol=self.tol)
         alive = rows.alive & jnp.isfinite(state.cost)
         new_prior, size = self._again(state, prior, rows.size)
+        size = jnp.where(early, jnp.minimum(size, rows.size), size)
         keep = evidence & alive & jnp.all(jnp.isfinite(size), 1)
         keep = keep & jnp.all(jnp.isfinite(new_prior.precision), 1)
         pick = lambda new, old: jnp.where(keep[:, None], new, old)
@@ -150,7 +157,8 @@ class Trainer:
 
     def judged(self, rows: Rows) -> tuple[Rows, ls.State]:
         """Cost and derivatives where the starts are now, nothing estimated anew."""
-        return self._judged(rows, jnp.array(1), jnp.array(False), self.batch)
+        flags = jnp.array(False), jnp.array(False)
+        return self._judged(rows, jnp.array(1), flags, self.batch)
 
     def check(self, rows: Rows) -> Rows:
         """Remember where each start met the validation data best."""
@@ -188,16 +196,18 @@ def train(
     after: Callable[[Step, Rows], bool] = lambda step, rows: True,
     settle: bool = True,
     first: int = 0,
+    early: int = 0,
 ) -> Rows:
     """Rounds until noise and cost settle; after the second, all but `keep` starts are dropped.
 
     `before(number)` may change what is minimized; `after(step, rows)` sees every round, and ends
     the training by returning False. Without `settle` all rounds are run.
+    In the first `early` rounds noise does not grow.
     """
     for number in range(first, rounds):
         before(number)
         begun, old = time.perf_counter(), rows
-        rows, state = trainer.round(rows, steps=steps)
+        rows, state = trainer.round(rows, steps=steps, early=number < early)
         rows = trainer.check(rows)
         jax.block_until_ready(rows.phi)
         score = trainer.score(rows, state)

@@ -107,8 +107,9 @@ class Laws:
         column, seen = columns_of(fit.problem, fit.batch)
         count = seen[0] @ column
         mine, hole = ((x**2 * seen[0]) @ column for x in (law, fit.residual))
-        limit = f_distribution.ppf(0.999, np.maximum(count, 1), np.maximum(count, 1))
-        return bool(np.any((mine > limit * hole) & (count > 0)))
+        limit = f_distribution.ppf(0.999, np.maximum(count, 1), np.maximum(count / 2, 1))
+        # The noise of the fit counts what the hole was free to do.
+        return bool(np.any((mine > limit * np.maximum(hole, count)) & (count > 0)))
 
     def pareto(self) -> tuple[Ranked, ...]:
         """Of each number of terms the law that fits best, while more terms fit better."""
