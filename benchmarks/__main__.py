@@ -13,7 +13,16 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-from benchmarks import copies, fit_time, problems, solve_growth, solves, ticks, training
+from benchmarks import (
+    copies,
+    fit_time,
+    problems,
+    recovery,
+    solve_growth,
+    solves,
+    ticks,
+    training,
+)
 from benchmarks.timing import machine_line
 
 RESULTS = Path(__file__).parent / "results"
@@ -38,6 +47,10 @@ SUITE: dict[str, tuple[str, Callable[[], Any]]] = {
     "fit_time": (
         "A finished fit of Lotka-Volterra from a fresh process, compilation included",
         fit_time.fit_time,
+    ),
+    "recovery": (
+        "Lotka-Volterra with both interactions unknown: what comes back of 40 draws of the noise",
+        recovery.recovery,
     ),
     "problems": (
         "What comes back on the problems of the literature, by draws of the noise",
