@@ -1,3 +1,4 @@
+# slow
 """How an outbreak of influenza spreads, learned from fourteen days in one school.
 
 In 1978 influenza went through a boarding school of 763 boys; each day it was noted how many were

@@ -1,3 +1,4 @@
+# slow
 """Hares and lynxes in Canada, 1900 to 1920: what the lynx eats is learned, not written down.
 
 Hares multiply and lynxes die at rates that are trained; how many hares are eaten, given the

@@ -1,3 +1,4 @@
+# slow
 """The law of growth of a yeast culture, from nineteen measurements of 1913.
 
 T. Carlson weighed a culture each hour (Biochemische Zeitschrift 57, 1913, 313-334). Nothing is
@@ -5,7 +6,6 @@ written down here but that growth depends on how much there is; the rest is a ho
 laws the data allow and how sure they are, and what eleven hours alone would have said. Draws
 `yeast_laws.png`.
 """
-# slow
 
 # %% A culture that grows at a rate that is not known.
 import equinox as eqx

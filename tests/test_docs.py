@@ -49,7 +49,12 @@ def relative(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=relative)
+def page_of(path: Path):
+    slow = path.name in ("equations.md", "fitting.md", "laws.md")
+    return pytest.param(path, id=relative(path), marks=[pytest.mark.slow] if slow else [])
+
+
+@pytest.mark.parametrize("page", map(page_of, PAGES))
 def test_page(page: Path, tmp_path: Path):
     script = tmp_path / f"{page.stem}.py"
     script.write_text(python_of(page.read_text("utf-8")), "utf-8")

@@ -45,6 +45,7 @@ def rows(folder: str) -> list[dict]:
     return [{**json.loads(line), "seconds": 0} for line in lines]
 
 
+@pytest.mark.slow
 def test_a_run_that_is_cut_goes_on_bit_for_bit(command, problem, monkeypatch):
     monkeypatch.setattr(snakebird.synthesis, "discover", no_laws)
     whole = command("fit", problem, "--starts", "2")

@@ -33,6 +33,7 @@ def robertson(t, y, args):
     return jnp.stack([-first, first - second, second])
 
 
+@pytest.mark.slow
 def test_robertson_as_a_constrained_equation():
     """Hairer and Wanner (1996), section IV.1; the third rate replaced by conservation."""
     whole = lambda y, z: jnp.append(y, z)

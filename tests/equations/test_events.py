@@ -61,6 +61,7 @@ def test_a_throw_from_the_ground():
     np.testing.assert_allclose(found.event_time, 1.0, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_the_gradient_of_the_time_of_a_fall():
     time = lambda h: solve_until(fall, {"height": h, "speed": 0.0}, 9.0, ground, args=G).event_time
     np.testing.assert_allclose(jax.grad(time)(5.0), 1 / 10, rtol=1e-6)

@@ -44,6 +44,7 @@ def test_geometric_brownian_motion_in_both_senses():
     assert not near(sample, np.exp(DRIFT), np.exp(2 * DRIFT) * (np.exp(SPREAD**2) - 1))
 
 
+@pytest.mark.slow
 def test_milstein_meets_the_path_itself():
     """exp((a - b^2 / 2) t + b W): W is that of the solve of dx = dW with the same key."""
     options = {"key": KEY, "paths": 3, "steps": 400}
@@ -67,6 +68,7 @@ def test_shared_noise_and_trees():
     assert near(np.asarray(found.states["a"][:, 1]), 1.0, 0.37)
 
 
+@pytest.mark.slow
 def test_gradients_along_fixed_paths():
     def mean(growth):
         model = lambda t, y, a: growth * y

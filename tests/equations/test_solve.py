@@ -98,6 +98,7 @@ def test_van_der_pol_is_implicit_and_agrees_with_scipy():
     assert isinstance(found.solver, Diffrax)
 
 
+@pytest.mark.slow
 def test_stiff_enough_to_be_slow_is_implicit_under_grad_too():
     """The explicit solver arrives, in many steps that stability held short."""
     field = lambda t, y, rate: -rate * (y - jnp.cos(t))
@@ -203,6 +204,7 @@ def test_the_precision_is_that_of_the_start():
 PARTS = Split(lambda t, y, rate: {"x": jnp.sin(t)}, lambda t, y, rate: {"x": -rate * y["x"]})
 
 
+@pytest.mark.slow
 def test_imex_takes_the_parts_apart_and_others_their_sum():
     solver = Diffrax(diffrax.KenCarp4(), rtol=1e-6, atol=1e-8)
     exact = lambda k: (jnp.exp(-k) * (k**2 + 2) + k * jnp.sin(1) - jnp.cos(1)) / (k**2 + 1)

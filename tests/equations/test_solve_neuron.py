@@ -231,6 +231,7 @@ def test_too_many_steps_are_named_in_both_engines():
         sb.lower(looped(n))(ticks=1)
 
 
+@pytest.mark.slow
 def test_vmap_and_jit():
     # Steps are fixed, since a solution that stands still would take a single one.
     n = sb.solve_neuron(Linear(jnp.asarray(1.0)), 1.0, inputs="u", step=0.1)

@@ -172,6 +172,7 @@ class TestRandom:
         # A prediction runs freely from the first observation.
         assert found.predict(np.array([0.0, 8.0]))["x"] == pytest.approx([1.0, 0.5], abs=0.03)
 
+    @pytest.mark.slow
     def test_its_jacobian_is_that_of_differences(self):
         data = Trajectories.of(wandering(paths=2, n=4))
         given = setup(Drawn(Positive(1.0), Free(0.0)), data, Options(random=True))

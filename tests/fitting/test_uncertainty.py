@@ -239,6 +239,7 @@ class TestWhatCannotBeTold:
         assert "is not determined" in text
         assert len(statement.problems) == 2
 
+    @pytest.mark.slow
     def test_a_number_that_is_bounded_on_one_side_only(self, saturating):
         found = profile(saturating, "level")
         assert found.bounded == (True, False)
@@ -289,6 +290,7 @@ class TestEnsemble:
         assert np.std(off) == pytest.approx(NOISE, rel=0.1)
         assert np.abs(np.mean(off, 0)).max() < 0.006
 
+    @pytest.mark.slow
     def test_its_spread_is_that_of_the_posterior(self, decay, exact):
         found = ensemble(
             Decay(Positive(1.0)), decayed(), members=20, noise=Gaussian(NOISE), **QUICK

@@ -109,6 +109,7 @@ def _lowered() -> Lowered:
     return lower(feed_forward(), record=[f"output.{port}" for port in ANSWERS])
 
 
+@pytest.mark.slow
 def test_the_lowered_superfluid_network_has_the_same_gradient() -> None:
     low, machine = _lowered(), feed_forward()
     found = eqx.filter_grad(_lowered_loss)(low, 2)

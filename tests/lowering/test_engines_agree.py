@@ -58,12 +58,13 @@ common = dict(
 """Each example compiles; a failing one is shrunk by hand, since every try costs a second."""
 
 
-@settings(max_examples=60, **common)
+@settings(max_examples=40, **common)
 @given(programs(), st.integers(0, 100))
 def test_random_machines_agree(machine, seed):
     agree(machine, seed)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, **common)
 @given(programs(), st.sampled_from([dict(dense=True), dict(dense=False), dict(checkpoint=3)]))
 def test_every_form_of_lowering_agrees(machine, options):

@@ -7,6 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from jax.flatten_util import ravel_pytree
 
 from snakebird import neurons as sn, vvalues as vv
@@ -83,6 +84,7 @@ def catalogue() -> Machine:
     return Machine(found, links)
 
 
+@pytest.mark.slow
 def test_every_neuron_of_the_catalogue_passes_gradients_in_a_machine():
     machine = catalogue()
     assert len(machine.neurons) > 40
@@ -275,6 +277,7 @@ def test_stages_have_the_gradients_of_one_scan_with_checkpoints():
     assert_same(gradient_of(one, 23), expected)
 
 
+@pytest.mark.slow
 def test_checkpoints_change_no_gradient_of_self_modification():
     machine = self_modifying()
     expected = gradient_of(lower(machine), 17)

@@ -63,6 +63,7 @@ def slopes_agree(machine: Machine, seed: int, options: dict[str, Any]) -> None:
     np.testing.assert_allclose(forward, steps, rtol=0, atol=1e-5 * size)
 
 
+@pytest.mark.slow
 @settings(max_examples=6, **common)
 @given(programs(max_neurons=5, max_links=10), st.integers(0, 100), FORMS)
 def test_random_machines_have_the_gradients_of_differences(machine, seed, options):

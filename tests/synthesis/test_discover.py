@@ -117,6 +117,7 @@ def test_simple_numbers_are_offered_and_tested(laws):
     assert far.loss > laws[0][0].loss + 100
 
 
+@pytest.mark.slow
 def test_constants_inside_a_term_are_fitted_too():
     model = Growth(sb.Hole("x", "rate", key=jax.random.key(0)), sb.Positive(0.5))
     data = grown(lambda x: -x / (0.5 + x), 3, start=3.0)

@@ -14,6 +14,8 @@ from snakebird.synthesis.laws._superfluid_known import Known
 from snakebird.synthesis.laws._superfluid_sparse import Pruner
 from snakebird.synthesis.laws._superfluid_terms import terms_of
 
+pytestmark = pytest.mark.slow
+
 X, Y = sp.symbols("x y", real=True)
 
 

@@ -104,6 +104,7 @@ def check_carriers(u: Any, v: Any, pair: tuple[str, str]) -> None:
             assert isinstance(found, (vv.Flat, jax.Array, int)), name
 
 
+@pytest.mark.slow
 @some
 @given(st.sampled_from(SPACES), st.sampled_from(SPACES), st.data(), pairs)
 def test_in_fixed_spaces(first, second, data, pair):

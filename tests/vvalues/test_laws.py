@@ -45,6 +45,7 @@ def test_vector_space(u, v, w, a, b):
     assert same(vv.lin_comb([w, 1], [u, v]), vv.add(vv.scale(vv.number(w), u), v))
 
 
+@pytest.mark.slow
 @long
 @given(vvalues(), vvalues(), vvalues(depth=2), fractions, fractions)
 def test_bilinear(u, v, w, a, b):

@@ -5,6 +5,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings, strategies as st
 
 from snakebird import vvalues as vv
@@ -80,6 +81,7 @@ def rewritten(draw: Callable[..., Any], tree: Any) -> Any:
 pairs = vvalues().flatmap(lambda tree: st.tuples(st.just(tree), rewritten(tree)))
 
 
+@pytest.mark.slow
 @long
 @given(pairs, vvalues())
 def test_every_function_is_well_defined(pair, other):

@@ -147,7 +147,8 @@ def _lanes(values: Any, at: At) -> Lanes:
 
 def terms_of(solver: dfx.AbstractSolver, rates: Sequence[Callable[[Any, Any], Any]]) -> Any:
     """The terms a solver asks for, from a rate `(t, y)` and, if there are any, its two parts."""
-    own = lambda f: dfx.ODETerm(lambda t, y, _: _finite(f(t, y)))
+    mend = _finite if isinstance(solver, dfx.AbstractImplicitSolver) else lambda rate: rate
+    own = lambda f: dfx.ODETerm(lambda t, y, _: mend(f(t, y)))
     if parts(solver) == 1:
         return own(rates[0])
     if len(rates) != 3:
