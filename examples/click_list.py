@@ -1,3 +1,4 @@
+# slow
 """A linked list in a stream: clicks come when they like, and each makes the list longer.
 
 A list is a vector like any other, `{"this": head, "rest": tail}` with `{"end-list": 1}` at its end

@@ -1,3 +1,4 @@
+# slow
 """A machine as the right-hand side of a differential equation, trained through its solver.
 
 One tick of a machine of instant links is one evaluation of a vector field. Of this oscillator it

@@ -1,3 +1,4 @@
+# slow
 """LSTM and GRU cells as machines, equal to Equinox's to rounding, gradients too.
 
 A gated cell needs no more than sums, sigmoid, tanh and products of two streams. Streams here are

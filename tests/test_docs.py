@@ -54,7 +54,7 @@ def page_of(path: Path):
     return pytest.param(path, id=relative(path), marks=[pytest.mark.slow] if slow else [])
 
 
-@pytest.mark.parametrize("page", map(page_of, PAGES))
+@pytest.mark.parametrize("page", [page_of(path) for path in PAGES])
 def test_page(page: Path, tmp_path: Path):
     script = tmp_path / f"{page.stem}.py"
     script.write_text(python_of(page.read_text("utf-8")), "utf-8")

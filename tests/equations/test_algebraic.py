@@ -60,6 +60,7 @@ def circle(t, y, z, args):
 ON_CIRCLE = IndexOne(circle, lambda t, y, z, args: y**2 + z**2 - 1, 1.0)
 
 
+@pytest.mark.slow
 def test_a_known_solution_and_its_gradient():
     times = np.linspace(0, 0.9, 4)
     run = jax.jit(lambda k: solved(ON_CIRCLE, jnp.asarray(0.0), times, k, tol=1e-11))

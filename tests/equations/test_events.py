@@ -75,6 +75,7 @@ def test_gradients_of_the_times_of_bounces():
     np.testing.assert_allclose(slopes, [2.5 / (2 * 5.0), -2.5 / (2 * G)], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_forward_and_vmap():
     """The time at which an exponential reaches 1."""
     grow, reach = lambda t, y, k: k * y, lambda t, y, k: y - 1

@@ -109,6 +109,7 @@ def test_shared_parameters_gather_the_gradients_of_all_lanes():
     np.testing.assert_allclose(together, apart, rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_under_vmap_each_row_is_its_own_solution():
     where = span()
     solve = lambda theta: lanes.solve_reverse(field, USUAL, theta, PUSH, Y0, where).values

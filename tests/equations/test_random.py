@@ -34,6 +34,7 @@ def near(sample, mean, variance):
     ) < 4 * off.std() / np.sqrt(n)
 
 
+@pytest.mark.slow
 def test_geometric_brownian_motion_in_both_senses():
     """Ito: mean exp(a t); Stratonovich: exp((a + b^2 / 2) t)."""
     for solver, growth in ((None, DRIFT), (diffrax.Heun(), DRIFT + SPREAD**2 / 2)):

@@ -72,6 +72,7 @@ def test_lotka_volterra_is_explicit_and_agrees_with_scipy():
     assert str(found).startswith(text)
 
 
+@pytest.mark.slow
 def test_robertson_is_implicit_and_agrees_with_scipy():
     times = np.array([0.0, 1e-2, 1.0, 1e2, 1e4])
     found = solve(robertson, jnp.array([1.0, 0.0, 0.0]), times, args=ROBERTSON)
@@ -141,6 +142,7 @@ def test_gradients_agree_with_finite_differences_and_forward():
     np.testing.assert_allclose(ahead, finite, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_gradients_through_diffrax_both_ways():
     solver = Diffrax(diffrax.Tsit5(), rtol=1e-9, atol=1e-9)
     field = lambda t, y, rate: rate * y * (1 - y)

@@ -135,6 +135,7 @@ class Parts(eqx.Module):
         return Split(self.explicit, self.implicit)(t, y, args)
 
 
+@pytest.mark.slow
 def test_a_model_in_two_parts_with_a_solver_for_both():
     solver = Diffrax(dfx.KenCarp4())
     found = fit(Parts(Positive(1.0)), slow(), y0={"x": 2.0, "y": 2.0}, solver=solver, **QUICK)

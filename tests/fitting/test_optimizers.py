@@ -82,6 +82,7 @@ def test_kinds_do_not_share_with_each_other():
 
 
 class TestValidation:
+    @pytest.mark.slow
     def test_later_times_are_met_and_the_loss_is_the_best_seen(self):
         train, later = split_in_time(DATA, fraction=0.6)
         found = fit(MODEL, train, validation=later, stages=["trajectories"], starts=3)

@@ -121,6 +121,7 @@ def test_on_drawn_trees(u, v, pair):
     check_carriers(u, v, pair)
 
 
+@pytest.mark.slow
 @some
 @given(st.sampled_from(SPACES), st.sampled_from(SPACES), st.integers(0, 2**32 - 1))
 def test_bilinear_on_flat(first, second, seed):
@@ -142,6 +143,7 @@ def flat(result: Any) -> vv.Flat:
     return result if isinstance(result, vv.Flat) else vv.Flat(SPACES[1], result[..., None])
 
 
+@pytest.mark.slow
 @few
 @given(st.sampled_from(SPACES[1:]), st.sampled_from(SPACES[1:]), st.integers(0, 2**32 - 1))
 def test_a_batch_is_its_rows(first, second, seed):

@@ -28,6 +28,7 @@ def same(left: object, right: object) -> bool:
     return vv.canonical(left) == vv.canonical(right)
 
 
+@pytest.mark.slow
 @long
 @given(vvalues(depth=2), vvalues(depth=2), vvalues(depth=2), fractions, fractions)
 def test_vector_space(u, v, w, a, b):
@@ -57,6 +58,7 @@ def test_bilinear(u, v, w, a, b):
         assert same(form(w, both), right), f"{name} in its right argument"
 
 
+@pytest.mark.slow
 @some
 @given(vvalues(), vvalues(), vvalues(), fractions)
 def test_products(u, v, w, a):
