@@ -108,7 +108,10 @@ def less_equal(left: VValue, right: VValue) -> bool:
 
 
 def equal(left: VValue, right: VValue, tolerance: Leaf = 0) -> bool:
-    """Whether two values are the same in max norm, up to a tolerance."""
+    """Whether two values are the same in max norm, up to a tolerance.
+
+    Exact numbers are compared exactly; an exact number and a float as floats.
+    """
     return not differences(left, right, tolerance)
 
 
