@@ -58,6 +58,7 @@ from snakebird.neurons._sources import (
     source as source,
     token_source as token_source,
 )
+from snakebird.neurons._stores import queue as queue, stack as stack
 from snakebird.neurons._superfluid import FUNCTION as FUNCTION, superfluid as superfluid
 from snakebird.neurons._type import (
     REGISTRY as REGISTRY,
