@@ -1,0 +1,387 @@
+"""`synthesize`: from examples to the shortest program that is verified."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from snakebird.errors import InputError, UnknownNameError, suggest
+from snakebird.machines import Machine
+from snakebird.synthesis.programs._checkpoint import Progress
+from snakebird.synthesis.programs._examples import Example, Examples
+from snakebird.synthesis.programs._found import (
+    EXACTLY as IN_EXACT,
+    Attempt,
+    Evidence,
+    Found,
+    Look,
+)
+from snakebird.synthesis.programs._growing import grown_programs
+from snakebird.synthesis.programs._names import spoken
+from snakebird.synthesis.programs._run_folder import RunFolder
+from snakebird.synthesis.programs._shrink import shortest, shrink
+from snakebird.synthesis.programs._verify import Failure, Verdict, verify, verify_fast
+
+TESTS = ((1, 40), (10, 20), (60, 4))
+"""Held-out inputs: how many times as long as those of training, and how many of each kind."""
+
+EXACTLY = 4
+"""So many of each length are checked once more in exact arithmetic."""
+
+LINGER = 0.3
+"""After the first program the search for shorter ones takes this part of the time it took."""
+
+REPAIR = "repair"
+"""The method of `repair`, which begins from a machine."""
+
+TEACHING = 4
+"""Failures within so many times the length of training go back into it."""
+
+METHODS = {"automaton": 0.2, "grow": 0.4, "train": 0.6, "deepen": 1.0}
+"""The methods in order, each with the part that it may take of the time that is left."""
+
+
+def synthesize(
+    examples: Examples,
+    *,
+    template: Any = None,
+    methods: Sequence[str] | None = None,
+    budget: float = 300.0,
+    starts: int = 32,
+    seed: int = 0,
+    look: Look | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+) -> Found:
+    """Find a program that answers examples exactly, as short and as plain as it can be had.
+
+    * `examples`: what the program should do. With a reference, inputs that are longer and drawn
+      differently are made to verify it on; without one the longest examples are held out.
+    * `template`: a machine with free links to complete, or a maker of one; by default programs
+      are first grown neuron by neuron, then trained on templates chosen by the kinds of streams.
+    * `methods`: some of "automaton", "grow", "train", "deepen", in the order in which they are
+      tried.
+    * `budget`: seconds; when they are spent, the best so far is given.
+    * `starts`: how many machines are trained side by side; `seed` repeats a search.
+    * `look`: called with a stage and what is known, as the search goes on.
+    * `out`: a folder for the settings, the history, the best program so far and a checkpoint,
+      from which `resume` goes on; the budget is that of all runs together.
+
+    A program that fails on a held-out input gives that input to the training set (refinement by
+    counterexamples, A. Solar-Lezama et al., ASPLOS 2006). Raises `InputError` for examples that
+    contradict each other and for a folder that belongs to another search, and `UnknownNameError`
+    for an unknown method.
+
+    >>> from snakebird.synthesis.programs import Integers
+    >>> examples = Examples.from_reference(lambda x: [2 * n for n in x], {"x": Integers(0, 9)})
+    >>> found = synthesize(examples)
+    >>> found.exact, [str(link) for link in found.machine.links]
+    (True, ['output.result <- 2 * x.signal (instant)'])
+    """
+    for name in methods or ():
+        if name not in METHODS:
+            raise UnknownNameError(
+                f"no method is named {name!r}", "methods", suggest(name, METHODS)
+            )
+    if budget <= 0:
+        raise InputError(f"the budget is {budget} s", "synthesize", "write budget=300, in seconds")
+    chosen = tuple(methods or (("train",) if template is not None else METHODS))
+    asked = {"methods": chosen, "template": template, "starts": starts, "seed": seed}
+    folder, known = _folder(examples.check(), {**asked, "budget": budget}, out, resume)
+    search = Search.of(examples, seed, budget, look or _silent, folder, known)
+    return search.run(chosen, template, starts)
+
+
+def _folder(
+    examples: Examples, asked: dict[str, Any], out: str | Path | None, resume: bool
+) -> tuple[RunFolder | None, Progress]:
+    """Where the search keeps what it does, and what it knows already."""
+    if out is None and resume:
+        raise InputError("there is no folder to resume from", "synthesize", "give out= as well")
+    if out is not None and resume:
+        return RunFolder.resume(Path(out), examples, asked)
+    return (RunFolder.begin(Path(out), examples, asked) if out is not None else None), Progress()
+
+
+def repair(
+    machine: Machine,
+    examples: Examples,
+    *,
+    budget: float = 60.0,
+    starts: int = 32,
+    seed: int = 0,
+    look: Look | None = None,
+) -> Found:
+    """Find the program nearest to a damaged one that answers the examples exactly.
+
+    All its links may change, and others among its neurons come in; see `synthesize` for the rest.
+
+    >>> from snakebird.synthesis.programs import Integers
+    >>> examples = Examples.from_reference(lambda x: [2 * n for n in x], {"x": Integers(0, 9)})
+    >>> damaged = Machine({**examples.sources(), "output": "output"})
+    >>> repair(damaged, examples).exact
+    True
+    """
+    search = Search.of(examples.check(), seed, budget, look or _silent, None, Progress())
+    return search.run((REPAIR,), machine, starts)
+
+
+def _silent(stage: str, known: dict[str, Any]) -> None:
+    """Nobody looks on."""
+
+
+@dataclass
+class Search:
+    """A search in progress: what is trained on, what was verified, and what was tried."""
+
+    examples: Examples
+    seed: int
+    ends: float
+    look: Look
+    verified: list[Machine] = field(default_factory=list)
+    rejected: list[tuple[Machine, Failure]] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+    more: list[Example] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
+    first: float | None = None
+    interrupted: str = ""
+    budget: float = 0.0
+    finished: dict[str, float | None] = field(default_factory=dict)
+    folder: RunFolder | None = None
+    resumed: bool = False
+    nearest: tuple[Machine | None, float] = (None, float("inf"))
+
+    @classmethod
+    def of(
+        cls,
+        examples: Examples,
+        seed: int,
+        budget: float,
+        look: Look,
+        folder: RunFolder | None,
+        known: Progress,
+    ) -> "Search":
+        """A search that knows something; the seconds that it took count."""
+        began = time.monotonic() - known.seconds
+        if folder is not None:
+            look = folder.looking(look, lambda: time.monotonic() - began)
+        return cls(
+            examples, seed, began + budget, look, known.verified, known.rejected, known.attempts,
+            known.more, began, known.first, "", budget, known.finished, folder, known.seconds > 0,
+        )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        train, held = self.examples, replace(self.examples, items=())
+        if not self.examples.can_draw:
+            train, held = self.examples.split(self.seed)
+        self.train, self.held = train, held
+        self.length = max(item.ticks for item in train.items)
+
+    def run(self, methods: Sequence[str], template: Any, starts: int) -> Found:
+        """Try the methods in turn, each with a share of the time; then the shortest."""
+        if self.resumed:
+            about = {"verified": len(self.verified), "rejected": len(self.rejected)}
+            self.look("resume", {"seconds": time.monotonic() - self.began, **about})
+        try:
+            for k, method in enumerate(methods):
+                done = self._known.is_done(method, self.budget)
+                if self._enough(self.began) or (done and self.verified):
+                    break
+                if done:
+                    continue
+                part = METHODS.get(method, 1.0) if k + 1 < len(methods) else 1.0
+                share = part * (self.ends - time.monotonic())
+                ends = time.monotonic() + share
+                self.look("method", {"method": method, "share": share})
+                self._try(method, template, starts, ends)
+                self.finished[method] = None if time.monotonic() < ends else self.budget
+                self._keep()
+                if self.verified:
+                    break
+        except KeyboardInterrupt:
+            self.interrupted = "interrupted"
+        self._keep()
+        return self._found()
+
+    def _keep(self) -> None:
+        """Note what is known, so that another run can go on from here."""
+        if self.folder is not None:
+            self.folder.save(self._known)
+
+    @property
+    def _known(self) -> Progress:
+        return Progress(
+            self.verified,
+            self.rejected,
+            self.attempts,
+            self.more,
+            self.finished,
+            time.monotonic() - self.began,
+            self.first,
+        )
+
+    def _try(self, method: str, template: Any, starts: int, ends: float) -> None:
+        """One method, again with the counterexamples that came up, until it finds no new ones."""
+        for _ in range(4):
+            known, begun = len(self.more), time.monotonic()
+            tried, exact = 0, len(self.verified)
+            for machine in self._candidates(method, template, starts, ends):
+                if machine is None and self.verified:
+                    break
+                if machine is None:
+                    continue
+                tried += 1
+                self._consider(machine)
+                self._keep()
+                if self._enough(begun) or len(self.more) >= known + 4:
+                    break
+            self.attempts.append(
+                Attempt(method, time.monotonic() - begun, tried, len(self.verified) - exact)
+            )
+            if self.verified or len(self.more) == known or time.monotonic() > ends:
+                return
+
+    def _enough(self, begun: float) -> bool:
+        """Whether a program is there and the time to look for a shorter one is over."""
+        if self.first is None:
+            return time.monotonic() > self.ends
+        spent = time.monotonic() - self.began
+        return spent > self.first + max(2.0, LINGER * self.first) or time.monotonic() > self.ends
+
+    def _candidates(
+        self, method: str, template: Any, starts: int, ends: float
+    ) -> Iterator[Machine | None]:
+        train = replace(self.train, items=(*self.train.items, *self.more))
+        budget = max(1.0, ends - time.monotonic())
+        if method in ("grow", "deepen"):
+            if self.examples.can_draw:
+                extra = self.examples.fresh(self.length, 24, seed=self.seed + 1)
+                train = replace(train, items=(*train.items, *extra.items))
+            deeper = {"keep": 48, "levels": 6} if method == "deepen" else {"keep": 24, "levels": 3}
+            return grown_programs(
+                train, seed=self.seed, budget=budget, look=self.look, near=self._near, **deeper
+            )
+        if method == "automaton":
+            from snakebird.synthesis.programs._automaton import automaton_programs
+
+            return automaton_programs(train, seed=self.seed, budget=budget)
+        from snakebird.synthesis.programs._templates import Layers
+        from snakebird.synthesis.programs._trained import repair_programs, trained_programs
+
+        if not isinstance(template, Machine):
+            template = (template or Layers()).machine(train)
+        search = repair_programs if method == REPAIR else trained_programs
+        return search(
+            template, train, starts=starts, seed=self.seed, budget=budget, watch=self.look
+        )
+
+    def _consider(self, machine: Machine) -> None:
+        """Make a candidate smaller, hold it against what it never saw, and keep it if right."""
+        small = shrink(machine, self._known_examples(2))
+        if any(small.links == known.links for known in self.verified):
+            return
+        for candidate in (small, machine):
+            failure = self._fails(candidate)
+            if failure is None:
+                self.verified.append(candidate)
+                if self.first is None:
+                    self.first = time.monotonic() - self.began
+                self.look("verified", {"machine": spoken(candidate), "links": len(candidate.links)})
+                return
+        self.rejected.append((small, failure))
+        self._learn(failure)
+        self.look("rejected", {"machine": small, "failure": failure})
+
+    def _known_examples(self, longer: int) -> Examples:
+        """All that is trained on, and where there is a reference some that are longer."""
+        items = (*self.train.items, *self.more)
+        if self.examples.can_draw:
+            items += self.examples.fresh(longer * self.length, 12, seed=self.seed + 2).items
+        return replace(self.train, items=items)
+
+    def _near(self, machine: Machine, unexplained: float) -> None:
+        """Note what comes near where nothing is exact."""
+        if unexplained < self.nearest[1]:
+            self.nearest = machine, unexplained
+
+    def _learn(self, failure: Failure) -> None:
+        """Let a failing example teach; one that was held out is so no longer."""
+        if failure.tick >= TEACHING * self.length or failure.reason:
+            return
+        if failure.prefix not in self.more:
+            self.more.append(failure.prefix)
+        left = tuple(item for item in self.held.items if item is not failure.example)
+        if len(left) < len(self.held.items):
+            self.held = replace(self.held, items=left)
+
+    def _fails(self, machine: Machine) -> Failure | None:
+        """Where a machine fails on inputs that it never saw, the short ones first."""
+        trained_on = "trained on", replace(self.train, items=(*self.train.items, *self.more))
+        for _, examples in (trained_on, *self._tests(TESTS[:2])):
+            verdict = verify_fast(machine, examples)
+            if verdict.large or (verdict.failure and verdict.failure.reason):
+                verdict = verify(machine, examples)
+            if not verdict.right:
+                return verdict.failure
+        return None
+
+    def _tests(self, sizes: Sequence[tuple[int, int]]) -> Iterator[tuple[str, Examples]]:
+        """Held-out examples by name; half of those that are drawn are drawn differently."""
+        if self.held.items:
+            yield "held out", self.held
+        if self.examples.can_draw:
+            for times, count in sizes:
+                draw = lambda wide, t=times, n=count: self.examples.fresh(
+                    t * self.length, n, seed=1000 + self.seed + t, wide=wide
+                )
+                both = [item for pair in zip(draw(False), draw(True), strict=True) for item in pair]
+                name = "as long" if times == 1 else f"{times} times as long"
+                yield name, replace(self.examples, items=tuple(both))
+
+    def _found(self) -> Found:
+        """The shortest of what was verified, once more in exact arithmetic; else the nearest."""
+        for machine in shortest(self.verified):
+            failure, verdicts = None, []
+            for name, examples in self._tests(TESTS):
+                few = replace(examples, items=examples.items[:EXACTLY])
+                for how, verdict in (
+                    (name, verify_fast(machine, examples)),
+                    (name + IN_EXACT, verify(machine, few)),
+                ):
+                    verdicts.append((how, verdict))
+                    failure = failure or verdict.failure
+                if failure is not None:
+                    break
+            if failure is None and verify(machine, self.train).right:
+                return self._as_found(machine, True, verdicts, None)
+        if self.rejected:
+            machine, failure = max(
+                self.rejected, key=lambda pair: (pair[1].tick, -len(pair[0].links))
+            )
+            return self._as_found(machine, False, [], failure)
+        near = self.nearest[0] or _silence(self.examples)
+        return self._as_found(near, False, [], verify(near, self.train).failure)
+
+    def _as_found(
+        self,
+        machine: Machine,
+        exact: bool,
+        verdicts: list[tuple[str, Verdict]],
+        failure: Failure | None,
+    ) -> Found:
+        evidence = Evidence(
+            tuple(self.attempts),
+            repr(self.train),
+            tuple(verdicts),
+            time.monotonic() - self.began,
+            self.seed,
+            len(self.more),
+            self.first,
+        )
+        return Found(spoken(machine), exact, self.examples, evidence, failure, self.interrupted)
+
+
+def _silence(examples: Examples) -> Machine:
+    """The machine that answers nothing."""
+    return Machine({**examples.sources(), "output": "output"})
