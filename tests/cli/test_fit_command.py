@@ -188,8 +188,8 @@ MISTAKES = {
     ),
     "no budget": (
         None,
-        "decay.py --budget 5",
-        ("--budget 5: expected a time", "snakebird fit", "write 90s, 5m or 1h"),
+        "decay.py --budget 5d",
+        ("--budget 5d: expected a time", "snakebird fit", "write 90s, 5m or 1h"),
     ),
     "a negative budget": (
         None,
@@ -302,6 +302,6 @@ def test_data_by_a_function_and_by_a_table(problem, tmp_path):
     assert read.data[0].values["x"].tolist() == [10, 2]
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("5m", 300), ("1h", 3600)])
+@pytest.mark.parametrize(("text", "seconds"), [("30", 30), ("90s", 90), ("5m", 300), ("1h", 3600)])
 def test_budget(text, seconds):
-    assert _fit.seconds_of(text) == seconds
+    assert _fit.seconds_of(text, "") == seconds

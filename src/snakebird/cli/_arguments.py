@@ -111,6 +111,11 @@ class _Found:
             except ValueError:
                 what = f"{name} {value}: expected a whole number"
                 raise _Wrong(what, f"write digits only, like {name} 1000") from None
+        if float in (kind, *get_args(kind)):
+            try:
+                float(value)
+            except ValueError:
+                raise _Wrong(f"{name} {value}: expected a number", f"write {name} 0.5") from None
 
 
 def _is_value(word: str) -> bool:

@@ -1,20 +1,19 @@
 """`snakebird fit`: train a model of a user's file on data, find laws, write a folder to read."""
 
 import shlex
-import signal
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from snakebird.cli._problem import Problem, errors_of, read_problem
+from snakebird.cli._long import clock, seconds_of, tell, terminated_like_interrupted
+from snakebird.cli._problem import FIT, Problem, read_problem
+from snakebird.cli._user import errors_of
 from snakebird.errors import InputError, SnakebirdError
 from snakebird.fitting import Fit, Step, fit
 
 CHECKPOINT = "checkpoint.npz"
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _INTERRUPTED = "interrupted"
 
 
@@ -48,7 +47,7 @@ class Asked(NamedTuple):
 
 def read(asked: Asked) -> Problem:
     """Check the arguments, and run the file."""
-    seconds_of(asked.budget)
+    seconds_of(asked.budget, "snakebird fit")
     if asked.starts < 1:
         raise InputError(f"--starts {asked.starts}", "snakebird fit", "give one start or more")
     return read_problem(asked.problem, asked.data)
@@ -57,7 +56,7 @@ def read(asked: Asked) -> Problem:
 def run(problem: Problem, asked: Asked) -> int:
     """Train, discover, write; 0, or 130 where it was interrupted."""
     try:
-        with _terminated_like_interrupted():
+        with terminated_like_interrupted():
             found = _train(problem, asked)
             laws = _laws(found) if asked.discover and not found.stopped else []
             return _finish(found, laws, asked)
@@ -66,27 +65,9 @@ def run(problem: Problem, asked: Asked) -> int:
         return 130
 
 
-def seconds_of(budget: str) -> float:
-    """A time like `90s`, `5m` or `1h` in seconds.
-
-    >>> seconds_of("1.5m")
-    90.0
-    """
-    number, unit = budget[:-1], budget[-1:]
-    try:
-        seconds = float(number) * _UNITS[unit]
-    except (KeyError, ValueError):
-        seconds = float("nan")
-    if not 0 < seconds < float("inf"):
-        raise InputError(
-            f"--budget {budget}: expected a time", "snakebird fit", "write 90s, 5m or 1h"
-        )
-    return seconds
-
-
 def _train(problem: Problem, asked: Asked) -> Fit:
-    budget = seconds_of(asked.budget)
-    with errors_of(asked.problem), progress(problem.data.names, budget) as say:
+    budget = seconds_of(asked.budget, "snakebird fit")
+    with errors_of(asked.problem, FIT), progress(problem.data.names, budget) as say:
         return fit(
             problem.model, problem.data, **problem.options, seed=asked.seed, starts=asked.starts,
             budget=budget, out=asked.out, resume=asked.resume, progress=say,
@@ -99,11 +80,11 @@ def _laws(found: Fit) -> list[Any]:
 
     laws = []
     for name in found.holes:
-        _tell(f"  looking for laws for the hole {name} ...")
+        tell(f"  looking for laws for the hole {name} ...")
         try:
             laws.append(discover(found, name))
         except SnakebirdError as error:
-            _tell(f"warning: no laws for {name}: {error.what}")
+            tell(f"warning: no laws for {name}: {error.what}")
     return laws
 
 
@@ -119,34 +100,16 @@ def _finish(found: Fit, laws: Sequence[Any], asked: Asked) -> int:
         _say_how_to_go_on(asked)
         return 130
     if found.stopped:
-        _tell(f"{found.stopped}; to go on: {asked.again}")
+        tell(f"{found.stopped}; to go on: {asked.again}")
     return 0
 
 
 def _say_how_to_go_on(asked: Asked) -> None:
     if (asked.out / CHECKPOINT).exists():
-        _tell(f"interrupted; what was done stands in {asked.out}")
-        _tell(f"to go on: {asked.again}")
+        tell(f"interrupted; what was done stands in {asked.out}")
+        tell(f"to go on: {asked.again}")
     else:
-        _tell("interrupted before the first round was done; there is nothing to go on from")
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
-@contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """SIGTERM raises `KeyboardInterrupt` too."""
-
-    def stop(number: int, frame: Any) -> None:
-        raise KeyboardInterrupt
-
-    old = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, old)
+        tell("interrupted before the first round was done; there is nothing to go on from")
 
 
 @contextmanager
@@ -155,8 +118,8 @@ def progress(columns: Sequence[str], budget: float) -> Iterator[Callable[[Step],
     from rich.console import Console
 
     console, began = Console(stderr=True, highlight=False), time.monotonic()
-    clock = lambda: _clock(time.monotonic() - began, budget)
-    line = lambda step: f"  {described(step, columns)}  {clock()}"
+    now = lambda: clock(time.monotonic() - began, budget)
+    line = lambda step: f"  {described(step, columns)}  {now()}"
     if not console.is_terminal:
         yield lambda step: console.print(line(step), soft_wrap=True, markup=False)
         return
@@ -166,11 +129,11 @@ def progress(columns: Sequence[str], budget: float) -> Iterator[Callable[[Step],
 
     spinner = Spinner("dots")
 
-    def now() -> Spinner:
-        spinner.update(text=Text(f"training  {clock()}"))
+    def spinning() -> Spinner:
+        spinner.update(text=Text(f"training  {now()}"))
         return spinner
 
-    with Live(get_renderable=now, console=console, transient=True, refresh_per_second=4):
+    with Live(get_renderable=spinning, console=console, transient=True, refresh_per_second=4):
         yield lambda step: console.print(line(step), soft_wrap=True, markup=False)
 
 
@@ -186,8 +149,3 @@ def described(step: Step, columns: Sequence[str]) -> str:
     parts = [f"{step.stage} {step.round + 1}", f"cost {step.cost:.4g}"]
     parts += [f"noise {noise}"] if noise else []
     return "  ".join([*parts, f"{step.alive} alive", f"{step.seconds:.2f} s/round"])
-
-
-def _clock(elapsed: float, budget: float) -> str:
-    left = max(budget - elapsed, 0.0)
-    return f"{elapsed:.1f} s, {int(left // 60)}m {int(left % 60):02d}s left"

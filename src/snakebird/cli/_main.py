@@ -161,6 +161,49 @@ def fit(
     return _fit.run(given, asked)
 
 
+def synthesize(
+    examples: Positional[Path],
+    *,
+    budget: str = "5m",
+    starts: int = 32,
+    seed: int = 0,
+    methods: str | None = None,
+    tolerance: float | None = None,
+    latency: int | None = None,
+    out: Path | None = None,
+    resume: bool = False,
+) -> int:
+    """Find a program from examples of what it should do, and write a folder to read.
+
+    Ends with 0 where a program is exact, and with 1 where there is only an approximation. Ctrl-C
+    leaves a search that --resume goes on from.
+
+    Args:
+        examples: A file of examples, .jsonl or .csv, or a Python file that defines examples, or
+            reference and draws. It is run.
+        budget: After how much time, in all, the best so far is given: 90s, 5m, 1h.
+        starts: How many machines are trained side by side.
+        seed: The seed of all that is random.
+        methods: What to try in which order, of grow, automaton and train: grow,train.
+        tolerance: How far any answer may be off; by default answers are exactly equal.
+        latency: How many ticks late the program may answer.
+        out: The folder for the program, the report and the checkpoint, by default runs/NAME.
+        resume: Go on from the checkpoint in the folder.
+    """
+    folder = out if out is not None else Path("runs") / examples.stem
+    from snakebird.cli._synthesize_asked import Asked, said
+
+    asked = Asked(examples, folder, budget, starts, seed, methods, tolerance, latency, resume)
+    asked.check()
+    with said(f"reading {examples} ..."):
+        from snakebird.cli import _synthesize
+        from snakebird.cli._synthesize_problem import read_problem
+
+        problem = read_problem(asked)
+    _can_write(folder, "--out")
+    return _synthesize.run(problem, asked)
+
+
 def _can_write(folder: Path, option: str = "--folder") -> None:
     """Make a folder; raises `InputError` for one that takes no files."""
     from tempfile import TemporaryFile
@@ -179,6 +222,7 @@ COMMANDS = {
     "show": show,
     "check": check,
     "fit": fit,
+    "synthesize": synthesize,
     "list": list_,
     "doctor": doctor,
     "demo": demo,
@@ -218,6 +262,6 @@ def _show_warning(message: Warning | str, *args: object, **kwargs: object) -> No
 def _register(neurons: Path | None) -> None:
     """Run a user's own file, which registers neuron types."""
     if neurons is not None:
-        from snakebird.cli._user import run_file
+        from snakebird.cli._user import NEURONS, run_file
 
-        run_file(neurons)
+        run_file(neurons, NEURONS)

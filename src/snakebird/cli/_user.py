@@ -1,20 +1,52 @@
-"""A user's own Python file of neuron types."""
+"""A user's own Python file: it is run, and what goes wrong in it is told with its line."""
 
 import runpy
+import sys
 import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from snakebird.errors import InputError, SnakebirdError
+from snakebird.errors import InputError, SnakebirdError, suggest
 
 
-def run_file(path: Path) -> None:
-    """Run a file for what it registers; raises `InputError` with the line where it fails."""
+class Purpose(NamedTuple):
+    """What such a file is run for: what to give where there is none, and what it only does."""
+
+    give: str
+    only: str
+    mend: str = "mend that line"
+
+
+NEURONS = Purpose(
+    "give a Python file with --neurons",
+    "a file of neuron types only registers them",
+    "the file was run for the neuron types it registers; mend it there",
+)
+
+
+def run_file(path: Path, purpose: Purpose) -> dict[str, Any]:
+    """Run a file, which finds modules beside it; gives what it defines, by name.
+
+    Raises `InputError`, or the error of Snakebird that it ran into, with the line.
+    """
     if not path.is_file():
-        raise InputError("no such file", str(path), "give a Python file with --neurons")
+        what = "this is a folder" if path.is_dir() else "no such file"
+        raise InputError(what, str(path), purpose.give)
+    with errors_of(path, purpose), _beside(path):
+        return runpy.run_path(str(path))
+
+
+@contextmanager
+def errors_of(path: Path, purpose: Purpose) -> Iterator[None]:
+    """What goes wrong in a user's file becomes an error that names its line; others pass."""
     try:
-        runpy.run_path(str(path))
+        yield
     except SnakebirdError as error:
-        raise type(error)(error.what, f"{path}: {error.where}", error.hint) from None
+        line = _line(error, path)
+        where = f"{path}, line {line}" if line else str(path)
+        raise type(error)(error.what, f"{where}: {error.where}", error.hint) from None
     except SyntaxError as error:
         raise InputError(
             f"this is not Python: {error.msg}", f"{path}, line {error.lineno}", "mend that line"
@@ -23,13 +55,49 @@ def run_file(path: Path) -> None:
         raise InputError(
             f"the file ends Python with sys.exit({'' if error.code is None else repr(error.code)})",
             str(path),
-            "a file of neuron types only registers them; take the exit out",
+            f"{purpose.only}; take the exit out",
         ) from None
     except Exception as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+        line = _line(error, path)
+        if line is None:
+            raise
         raise InputError(
-            f"{type(error).__name__}: {error}",
-            f"{path}, line {lines[-1] if lines else '?'}",
-            "the file was run for the neuron types it registers; mend it there",
+            f"{type(error).__name__}: {_first_line(error)}", f"{path}, line {line}", purpose.mend
         ) from None
+
+
+def named(names: Mapping[str, Any], name: str, path: Path, example: str) -> Any:
+    """What a file defines under a name; raises `InputError` with the nearest one, if not this."""
+    if name in names:
+        return names[name]
+    own = [key for key in names if not key.startswith("_")]
+    near = suggest(name, own) if own else ""
+    hint = f"write {example}"
+    raise InputError(
+        f"the file defines no {name}",
+        str(path),
+        f"{near} {hint}" if near.startswith("did you mean") else hint,
+    )
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[None]:
+    """The file's folder is searched for modules, as where Python runs it."""
+    folder = str(path.resolve().parent)
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
+
+
+def _line(error: BaseException, path: Path) -> int | None:
+    """The line of the file in which an error arose, if it did."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+    return lines[-1] if lines else None
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else ""

@@ -1,4 +1,4 @@
-"""Everything drawn: diagrams of machines, pictures and reports of fits."""
+"""Everything drawn: diagrams of machines, pictures and reports of fits and programs."""
 
 from snakebird.report._diagram import to_mermaid as to_mermaid, to_svg as to_svg
 from snakebird.report._fit_plots import (
@@ -9,3 +9,7 @@ from snakebird.report._fit_plots import (
 )
 from snakebird.report._fit_report import write_report as write_report
 from snakebird.report._hole_plots import plot_hole as plot_hole, plot_pareto as plot_pareto
+from snakebird.report._program_report import (
+    program_report as program_report,
+    write_program as write_program,
+)

@@ -1,0 +1,51 @@
+"""`snakebird synthesize`: from examples in a file to a program, and a folder to read."""
+
+from snakebird.cli._long import seconds_of, tell, terminated_like_interrupted
+from snakebird.cli._synthesize_asked import NAME, Asked, said
+from snakebird.cli._synthesize_problem import Problem
+from snakebird.cli._synthesize_watch import watching
+from snakebird.synthesis.programs import Found
+
+CHECKPOINT = "checkpoint.json"
+
+
+def run(problem: Problem, asked: Asked) -> int:
+    """Search and write; 0 with an exact program, 1 without, 130 where it was interrupted."""
+    budget = seconds_of(asked.budget, NAME)
+    try:
+        with terminated_like_interrupted():
+            with watching(budget) as watch:
+                found = problem.search(asked, budget, watch.see)
+            return _finish(found, asked, budget)
+    except KeyboardInterrupt:
+        _say_how_to_go_on(asked)
+        return 130
+
+
+def _finish(found: Found, asked: Asked, budget: float) -> int:
+    from snakebird.report import write_program
+
+    with said(f"writing {asked.out} ..."):
+        page = write_program(found, asked.out)
+    print(f"{found.source.rstrip()}\n\n{found.statement}\nwrote {page}", flush=True)
+    if found.interrupted:
+        _say_how_to_go_on(asked)
+    elif not found.exact:
+        _say_what_to_try(asked, budget, spent=found.evidence.seconds >= budget)
+    return 0 if found.exact else 130 if found.interrupted else 1
+
+
+def _say_how_to_go_on(asked: Asked) -> None:
+    if (asked.out / CHECKPOINT).exists():
+        tell(f"interrupted; what was done stands in {asked.out}")
+        tell(f"to go on: {asked.again()}")
+    else:
+        tell("interrupted before the search began; there is nothing to go on from")
+
+
+def _say_what_to_try(asked: Asked, budget: float, *, spent: bool) -> None:
+    if spent:
+        tell(f"the budget of {budget:g} s is spent; to go on with twice as much:")
+        tell(asked.again(budget=f"{2 * budget:g}s"))
+    else:
+        tell("the methods found nothing more; give more examples, other --methods or --seed")
