@@ -1,0 +1,1 @@
+"""The ladder of tasks for programs from examples."""
