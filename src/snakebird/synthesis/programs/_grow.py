@@ -31,9 +31,13 @@ from snakebird.synthesis.programs._candidates import (
 from snakebird.synthesis.programs._idioms import idioms, shifted
 from snakebird.synthesis.programs._modular import parity_support
 from snakebird.synthesis.programs._readout import EXACT, Readout
+from snakebird.synthesis.programs._threshold import relu_of, step_of
 
 EACH, EACH_TREE = 3, 9
 """So many of every kind of neuron are taken in, whatever they explain: of numbers, and of trees."""
+
+MOST_BENT = 250
+"""Of more columns than this no sum is looked for that one neuron bends."""
 
 TELLING = 0.1
 """An idiom is taken in where it explains so much."""
@@ -77,6 +81,12 @@ class Growth:
             if feedback and target.asked.all():
                 back[name] = bank.add(Entry(f"{name}", target.space, target.values))
                 base.append(Use(back[name], 1, True))
+        base.append(Use(one, 1, True))
+        for at in back.values():
+            values = bank.entries[at].values
+            if bank.entries[at].space == NUMBER and ((values == 0) | (values == 1)).all():
+                made = Made(nr.identity(), {"x": (Use(one), Use(at, -1))})
+                base.append(Use(bank.add(Entry("identity", NUMBER, 1 - values, 2, made)), 1, True))
         grown = cls(arrays, bank, base, [], back, one, set(), np.random.default_rng(seed))
         for use in own:
             if not use.before:
@@ -116,10 +126,29 @@ class Growth:
         found = {}
         for name, target in self.arrays.targets.items():
             readout = Readout.of(self.bank, target, uses)
-            if readout.left > EXACT and (chained := self._parity(readout)):
-                readout = Readout.of(self.bank, target, [*uses, *chained])
+            if readout.left > EXACT and (more := self._bent(readout) or self._parity(readout)):
+                readout = Readout.of(self.bank, target, [*uses, *more])
             found[name] = readout
         return found
+
+    def _bent(self, readout: Readout) -> list[Use]:
+        """A neuron that bends a sum of what is known into the target, or into 1 minus it."""
+        if readout.target.space != NUMBER or readout.columns.shape[1] > MOST_BENT:
+            return []
+        wanted = readout.target.wanted
+        for kind, weights in (
+            (nr.step(), step_of(readout.columns, wanted)),
+            (nr.step(), step_of(readout.columns, 1 - wanted)),
+            (nr.relu(), relu_of(readout.columns, wanted)),
+        ):
+            if weights:
+                uses = tuple(readout.uses[k]._replace(weight=w) for k, w in weights.items())
+                total = sum(float(u.weight) * self.bank.values(u) for u in uses)
+                values = total > 1e-9 if kind.type is nr.step else np.maximum(total, 0.0)
+                made = Made(kind, {"x": uses})
+                entry = Entry(kind.type.name, NUMBER, np.asarray(values, float), 0, made)
+                return [Use(self.bank.add(entry))]
+        return []
 
     def _parity(self, readout: Readout) -> list[Use]:
         """A chain of neurons for a target that is a sum modulo two of what is known."""

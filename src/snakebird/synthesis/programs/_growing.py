@@ -1,5 +1,6 @@
 """Several growths side by side, the cheap levels of each before the dear ones."""
 
+import itertools as it
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -39,7 +40,7 @@ def grown_programs(
     sizes = [space.size for space, _ in arrays.inputs.values() if space != NUMBER]
     if sizes and max(sizes) <= FEW_TOKENS:
         ways["single tokens"] = Growth.start(arrays, parts=True, seed=seed)
-    for level, way in _order(tuple(ways), levels):
+    for level, way in it.product(range(levels + 1), ways):
         growth = ways[way]
         if time.monotonic() > ends:
             return
@@ -59,9 +60,3 @@ def _enough(examples: Examples) -> Examples:
     widest = max(target.space.size for target in arrays_of(examples).targets.values())
     count = max(12, NUMBERS // (ticks * min(widest, 8)))
     return replace(examples, items=examples.items[-count:])
-
-
-def _order(ways: tuple[str, ...], levels: int) -> list[tuple[int, str]]:
-    """Levels and ways, the second way one level behind the first from level 1 on."""
-    cost = lambda pair: pair[0] + (0.5 + (pair[0] > 0)) * ways.index(pair[1])
-    return sorted(((level, way) for level in range(levels + 1) for way in ways), key=cost)

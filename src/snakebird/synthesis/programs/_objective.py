@@ -203,11 +203,6 @@ def _entries(value: Any) -> Any:
 
 
 @eqx.filter_jit
-def _answers(problem: Problem, weights: Any, data: Data) -> Any:
-    return jax.vmap(lambda w: problem.answers(w, data))(weights)
-
-
-@eqx.filter_jit
 def _errors(problem: Problem, weights: Any, data: Data) -> tuple[Any, Any, Any]:
     def one(w: Any) -> tuple[Any, Any, Any]:
         found = problem.answers(w, data)

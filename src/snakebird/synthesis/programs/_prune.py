@@ -30,7 +30,7 @@ Trained = Callable[[Population], Population]
 
 
 def retrain(
-    problem: Problem, data: Data, *, steps: int = 60, batch: int = 24, rate: float = 1e-2
+    problem: Problem, data: Data, *, steps: int = 100, batch: int = 24, rate: float = 1e-2
 ) -> Trained:
     """Short training with a fresh optimizer, as after every cut."""
     course = Course(rate=(rate, 0.1 * rate))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from snakebird import neurons as nr
+from snakebird import neurons as nr, vvalues as vv
 from snakebird.errors import GrowthError
 from snakebird.machines import Link, Machine
 from snakebird.synthesis.programs._exactness import Exactness
@@ -69,43 +69,92 @@ def tidy(machine: Machine) -> Machine:
 
 def _reaching(machine: Machine) -> Machine:
     """Only neurons that reach the output, and sources, which say what may arrive."""
-    links = [link for link in machine.links if link.weight != 0]
-    needed, waiting = {"output"}, ["output"]
+    links = _telling(machine)
+    waiting = ["output", *(machine.matrix_from or ())[:1]]
+    needed = set(waiting)
     while waiting:
         to = waiting.pop()
         for link in links:
             if link.to == to and link.source[0] not in needed:
                 needed.add(link.source[0])
                 waiting.append(link.source[0])
-    kept = {n: x for n, x in machine.neurons.items() if n in needed or x.type.external}
-    return machine.replace(neurons=kept, links=[link for link in links if link.to in kept])
+    kept = [n for n, x in machine.neurons.items() if n in needed or x.type.external]
+    return _of_these(machine, kept, [link for link in links if link.to in kept])
+
+
+def _telling(machine: Machine) -> list[Link]:
+    """All links but those of weight 0; one of these stays where a neuron needs it to be active."""
+    heard = {link.to for link in machine.links if link.weight != 0}
+    found = []
+    for link in machine.links:
+        if link.weight != 0:
+            found.append(link)
+        elif link.to not in heard and not _is_silent(machine, link.to):
+            heard.add(link.to)
+            found.append(link)
+    return found
+
+
+def _is_silent(machine: Machine, name: str) -> bool:
+    """Whether a neuron that hears zero gives zero, as it does without any links."""
+    neuron = machine.neurons[name]
+    if name == "output" or "key" in neuron.type.feeds or _is_given(machine, name):
+        return name == "output"
+    try:
+        return vv.equal(neuron.apply({}), {})
+    except ArithmeticError:
+        return False
+
+
+def _of_these(machine: Machine, names: Iterable[str], links: list[Link]) -> Machine:
+    """The machine with some of its neurons, and these links."""
+    kept = set(names)
+    return machine.replace(
+        neurons={n: x for n, x in machine.neurons.items() if n in kept},
+        links=links,
+        start={n: value for n, value in dict(machine.start).items() if n in kept},
+        free_start=[path for path in machine.free_start if path[0] in kept],
+    )
 
 
 def _bypassed(machine: Machine) -> Machine:
     """Leave out identities whose readers may read what they read, with no more links."""
     for name, neuron in machine.neurons.items():
-        if neuron.type is not nr.identity:
+        if neuron.type is not nr.identity or _is_given(machine, name):
             continue
         fed = [link for link in machine.links if link.to == name]
         readers = [link for link in machine.links if link.source[0] == name]
         if any(link.source[0] == name for link in fed):
             continue
-        through = _through(fed, readers)
+        if not fed and not all(_is_silent(machine, link.to) for link in readers):
+            continue
+        through = _through(machine, fed, readers)
         if through is not None and len(through) <= len(fed) + len(readers):
             rest = [link for link in machine.links if link not in fed and link not in readers]
-            kept = {n: x for n, x in machine.neurons.items() if n != name}
-            joined = Machine(kept, [*rest, *through], name=machine.name)
+            others = [n for n in machine.neurons if n != name]
+            joined = _of_these(machine, others, [*rest, *through])
             if len(joined.links) <= len(machine.links):
                 return joined
     return machine
 
 
-def _through(fed: list[Link], readers: list[Link]) -> list[Link] | None:
-    """The links of readers to what an identity reads; None where there would be two delays."""
+def _is_given(machine: Machine, name: str) -> bool:
+    """Whether a neuron has an output before the first tick, or is the network matrix."""
+    return name in dict(machine.start) or name in (machine.matrix_from or ())[:1]
+
+
+def _through(machine: Machine, fed: list[Link], readers: list[Link]) -> list[Link] | None:
+    """The links of readers to what an identity reads, or None.
+
+    There are none where there would be two delays, where a reader takes the whole neuron, and
+    where it would see in the first tick what was there before.
+    """
     found = []
     for reader in readers:
         for link in fed:
-            if not reader.instant and not link.instant:
+            if len(reader.source) < 2 or not (reader.instant or link.instant):
+                return None
+            if not reader.instant and _is_given(machine, link.source[0]):
                 return None
             found.append(
                 replace(
@@ -124,19 +173,19 @@ def _merged(machine: Machine) -> Machine:
     """Neurons of one kind that read the same become one."""
     seen: dict[Any, str] = {}
     for name, neuron in machine.neurons.items():
-        if neuron.type.external or name == "output":
+        if neuron.type.external or name == "output" or name in (machine.matrix_from or ())[:1]:
             continue
         own = frozenset(
             (
                 link.input,
-                ("self",) if link.source[0] == name else link.source,
+                ("", *link.source[1:]) if link.source[0] == name else link.source,
                 link.weight,
                 link.instant,
             )
             for link in machine.links
             if link.to == name
         )
-        key = (repr(neuron), own)
+        key = (repr(neuron), own, repr(vv.get(machine.start, name)))
         if key in seen:
             return _renamed(machine, name, seen[key])
         seen[key] = name
@@ -149,9 +198,7 @@ def _renamed(machine: Machine, gone: str, kept: str) -> Machine:
         for link in machine.links
         if link.to != gone
     ]
-    return machine.replace(
-        neurons={n: x for n, x in machine.neurons.items() if n != gone}, links=links
-    )
+    return _of_these(machine, [n for n in machine.neurons if n != gone], links)
 
 
 def size(machine: Machine) -> int:

@@ -192,7 +192,7 @@ class _Search:
                 tried = self.trained(number, weights)
                 yield from self.programs(tried)
                 if method == "hybrid":
-                    seconds = time.monotonic() + max(6.0, 0.1 * self.budget)
+                    seconds = time.monotonic() + max(8.0, 0.15 * self.budget)
                     yield from self.evolved(tried, seconds, seed=number + 1)
             number += 1
 
@@ -217,7 +217,7 @@ class _Search:
             return self._rounded(best)
         short = retrain(self.problem, self.data, batch=batch)
         until = self.until(1)
-        rounds = 24 + 8 * number
+        rounds = 36 + 4 * number
         best = pruned(
             self.problem, short(best), self.data, retrain=short, rounds=rounds, until=until
         )
