@@ -13,7 +13,7 @@ def parity_support(
 ) -> list[int] | None:
     """Columns of zeros and ones whose sum is the wanted one modulo two; None if there are none.
 
-    >>> columns = np.array([[0.0, 0, 1], [1, 0, 1], [0, 1, 1], [1, 1, 1]])
+    >>> columns = np.array([[0.0, 0], [1, 0], [0, 1], [1, 1]])
     >>> parity_support(columns, np.array([0.0, 1, 1, 0]))
     [0, 1]
     """

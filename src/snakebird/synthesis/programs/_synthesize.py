@@ -35,6 +35,9 @@ LINGER = 0.3
 REPAIR = "repair"
 """The method of `repair`, which begins from a machine."""
 
+MORE = 1.0
+"""Few examples are fitted by many programs: growth, too, is tried so many times as long."""
+
 TEACHING = 4
 """Failures within so many times the length of training go back into it."""
 
@@ -192,12 +195,13 @@ class Search:
                     continue
                 part = METHODS.get(method, 1.0) if k + 1 < len(methods) else 1.0
                 share = part * (self.ends - time.monotonic())
+                share = min(share, MORE * max(2.0, self.first)) if self.first else share
                 ends = time.monotonic() + share
                 self.look("method", {"method": method, "share": share})
                 self._try(method, template, starts, ends)
                 self.finished[method] = None if time.monotonic() < ends else self.budget
                 self._keep()
-                if self.verified:
+                if self.verified and not (method == "automaton" and not self.examples.can_draw):
                     break
         except KeyboardInterrupt:
             self.interrupted = "interrupted"
@@ -227,7 +231,7 @@ class Search:
             known, begun = len(self.more), time.monotonic()
             tried, exact = 0, len(self.verified)
             for machine in self._candidates(method, template, starts, ends):
-                if machine is None and self.verified:
+                if machine is None and len(self.verified) > exact:
                     break
                 if machine is None:
                     continue
