@@ -20,6 +20,7 @@ from benchmarks import (
     recovery,
     solve_growth,
     solves,
+    synthesis,
     ticks,
     training,
 )
@@ -55,6 +56,10 @@ SUITE: dict[str, tuple[str, Callable[[], Any]]] = {
     "problems": (
         "What comes back on the problems of the literature, by draws of the noise",
         problems.problems,
+    ),
+    "synthesis": (
+        "Programs from examples, default settings, nothing wired by hand",
+        synthesis.ladder,
     ),
 }
 

@@ -50,7 +50,7 @@ def relative(path: Path) -> str:
 
 
 def page_of(path: Path):
-    slow = path.name in ("equations.md", "fitting.md", "laws.md")
+    slow = path.name in ("equations.md", "fitting.md", "laws.md", "programs.md")
     return pytest.param(path, id=relative(path), marks=[pytest.mark.slow] if slow else [])
 
 

@@ -58,6 +58,7 @@ class Growth:
     one: int
     seen: set[bytes]
     rng: np.random.Generator
+    told: tuple[int, dict[str, Readout]] | None = None
 
     @classmethod
     def start(
@@ -122,6 +123,8 @@ class Growth:
 
     def readouts(self) -> dict[str, Readout]:
         """What all streams known by now leave of each target."""
+        if self.told is not None and self.told[0] == len(self.hidden):
+            return self.told[1]
         uses = [Use(self.one), *self.uses]
         found = {}
         for name, target in self.arrays.targets.items():
@@ -129,6 +132,7 @@ class Growth:
             if readout.left > EXACT and (more := self._bent(readout) or self._parity(readout)):
                 readout = Readout.of(self.bank, target, [*uses, *more])
             found[name] = readout
+        self.told = len(self.hidden), found
         return found
 
     def _bent(self, readout: Readout) -> list[Use]:

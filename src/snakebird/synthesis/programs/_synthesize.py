@@ -36,13 +36,16 @@ REPAIR = "repair"
 """The method of `repair`, which begins from a machine."""
 
 MORE = 1.0
-"""Few examples are fitted by many programs: growth, too, is tried so many times as long."""
+"""Few examples are fitted by many programs: a second method is tried so many times as long."""
 
 TEACHING = 4
 """Failures within so many times the length of training go back into it."""
 
 METHODS = {"automaton": 0.2, "grow": 0.4, "train": 0.6, "deepen": 1.0}
 """The methods in order, each with the part that it may take of the time that is left."""
+
+FEW = ("grow", "automaton", "train", "deepen")
+"""Their order where there is no reference to ask: an automaton fits anything, at some length."""
 
 
 def synthesize(
@@ -89,7 +92,8 @@ def synthesize(
             )
     if budget <= 0:
         raise InputError(f"the budget is {budget} s", "synthesize", "write budget=300, in seconds")
-    chosen = tuple(methods or (("train",) if template is not None else METHODS))
+    usual = METHODS if examples.can_draw else FEW
+    chosen = tuple(methods or (("train",) if template is not None else usual))
     asked = {"methods": chosen, "template": template, "starts": starts, "seed": seed}
     folder, known = _folder(examples.check(), {**asked, "budget": budget}, out, resume)
     search = Search.of(examples, seed, budget, look or _silent, folder, known)
@@ -201,7 +205,7 @@ class Search:
                 self._try(method, template, starts, ends)
                 self.finished[method] = None if time.monotonic() < ends else self.budget
                 self._keep()
-                if self.verified and not (method == "automaton" and not self.examples.can_draw):
+                if self.verified and (self.examples.can_draw or method != methods[0]):
                     break
         except KeyboardInterrupt:
             self.interrupted = "interrupted"

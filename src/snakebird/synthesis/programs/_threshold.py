@@ -48,6 +48,9 @@ def relu_of(
     above = wanted > 0
     if (wanted < 0).any() or not above.any() or above.all() or above.sum() < 3:
         return None
+    nearest = np.linalg.lstsq(columns[above], wanted[above], rcond=None)[0]
+    if np.abs(columns[above] @ nearest - wanted[above]).max() > 1e-7 * wanted.max():
+        return None
     under = np.unique(columns[~above], axis=0)
     found = _fewest(under, np.zeros(len(under)), columns[above], wanted[above])
     if found is None:
