@@ -1,3 +1,4 @@
+# slow
 """Copy part of a running machine, and put a neuron into a link, without disturbing anything.
 
 A copy of a subgraph gets links among its own neurons like those among the originals, hears what

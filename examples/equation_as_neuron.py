@@ -1,3 +1,4 @@
+# slow
 """A differential equation as a neuron: a pendulum that another neuron keeps upright.
 
 Every tick carries the pendulum's equation forward by a twentieth of a second, with diffrax; in

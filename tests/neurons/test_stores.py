@@ -73,6 +73,7 @@ def test_the_fast_engine_agrees(kind):
             assert vv.equal(space.unflatten(row), wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [n.stack, n.queue])
 def test_lists_pass_what_every_neuron_must_pass(kind):
     check_neuron(kind, inputs={kind.name: LIST, "push": {"a": 0.7}, "pop": 0.5})

@@ -58,7 +58,12 @@ TASKS = {
 }
 
 
-@pytest.mark.parametrize("name", TASKS)
+QUICK = ("parity", "no state")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[] if n in QUICK else [pytest.mark.slow]) for n in TASKS]
+)
 def test_programs_are_exact_and_short(name):
     step, draws, start, links = TASKS[name]
     examples = examples_of(step, draws, start, seed=1)
@@ -85,6 +90,7 @@ def test_a_program_may_answer_late():
     assert verify(machine, examples.fresh(300, 2, seed=3)).right
 
 
+@pytest.mark.slow
 def test_fixed_examples_are_enough_where_they_say_all():
     drawn = examples_of(modulo, {"x": BIT}, count=10)
     fixed = Examples.of(drawn.items)

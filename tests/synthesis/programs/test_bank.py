@@ -62,6 +62,7 @@ def numbers(machine: sb.Machine, port: str, x: np.ndarray) -> np.ndarray:
     return stream(*(float(vv.number(value)) for value in run[f"output.{port}"]))
 
 
+@settings(max_examples=25)
 @given(banks())
 def test_the_machine_of_a_bank_gives_what_its_entries_hold(made):
     bank, outputs = made

@@ -131,6 +131,7 @@ def test_an_example_that_holds_what_the_template_has_no_room_for_is_refused():
         Problem.of(machine, TOKENS).data(other.items, other, ticks=2, count=1)
 
 
+@pytest.mark.slow
 def test_training_finds_the_running_sum_and_traces_once(monkeypatch):
     traced = []
     loss = Problem.loss

@@ -53,6 +53,7 @@ def standing(found, k=0):
     return {link.place: w for link, w in zip(PROBLEM.machine.links, weights, strict=True) if w}
 
 
+@pytest.mark.slow
 def test_pruning_leaves_the_links_that_the_loss_needs():
     full = population({**SUM, IN: 2.0, OUT: 0.5}, SUM, noise=0.02)
     found = pruned(PROBLEM, SHORT(full), DATA, retrain=SHORT)

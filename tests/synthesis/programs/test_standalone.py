@@ -101,7 +101,7 @@ def new_link(draw, machine, order):
     return [sb.Link(to, draw(st.sampled_from(ports)), path, draw(WEIGHTS), instant=instant)]
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(machines())
 def test_the_function_answers_exactly_as_the_machine(given_pair):
     machine, inputs = given_pair

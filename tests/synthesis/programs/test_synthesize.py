@@ -88,6 +88,7 @@ def test_a_running_sum_can_be_proven(running):
     assert sb.prove(running.machine, sb.Stepwise(total, 0), {"x": int}).holds
 
 
+@pytest.mark.slow
 def test_a_seed_repeats_a_search(running):
     again = sb.synthesize(total_examples(), **GROW)
     assert again.machine == running.machine
