@@ -135,6 +135,7 @@ machines = st.integers(1, 4).flatmap(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=5, deadline=None)
 @given(machines)
 def test_finite_machines_are_found_again(drawn):

@@ -149,6 +149,7 @@ def test_what_is_not_exact_is_only_tidied():
     assert shrink(wrong, TOTAL) == wrong
 
 
+@pytest.mark.slow
 def test_a_machine_whose_streams_grow_is_only_tidied():
     machine = sb.Machine(
         {"x": sb.source(), "list": "cons", "unread": "relu", "output": "output"},

@@ -189,6 +189,7 @@ def test_gates_become_part_of_the_weights():
     assert np.asarray(after.stands)[:, 0].tolist() == [1, 1, 0, 0]
 
 
+@pytest.mark.slow
 def test_the_two_regularizers_pull_row_sums_to_one_and_coefficients_to_loops():
     machine = Superfluid(layers=(1,), activations=("accumulator",)).machine(SUMS)
     problem = Problem.of(machine, SUMS)

@@ -226,6 +226,7 @@ def test_wrong_machines_are_refuted_by_a_counterexample(wrong, reference, domain
     st.integers(-2, 2),
     st.integers(-2, 2),
 )
+@pytest.mark.slow
 def test_nothing_false_is_proven(kind, own, given_weight):
     bent = machine(
         {"s": kind},
