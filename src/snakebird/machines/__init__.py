@@ -29,6 +29,7 @@ from snakebird.machines._order import (
     instant_order as instant_order,
 )
 from snakebird.machines._run import Run as Run, as_key as as_key, run as run
+from snakebird.machines._updates import Editor as Editor
 from snakebird.machines.building._builder import (
     Builder as Builder,
     accumulate as accumulate,

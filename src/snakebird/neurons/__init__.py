@@ -1,6 +1,7 @@
 """What a neuron is, and the catalogue."""
 
 from snakebird.neurons._callables import call_neuron as call_neuron
+from snakebird.neurons._growth import allocate_update as allocate_update, guard as guard
 from snakebird.neurons._images import (
     image_blur as image_blur,
     image_shift as image_shift,
@@ -71,4 +72,12 @@ from snakebird.neurons._type import (
     find as find,
     neuron as neuron,
     trainable as trainable,
+)
+from snakebird.neurons._updates import (
+    add_update as add_update,
+    clone_update as clone_update,
+    erase_update as erase_update,
+    insert_update as insert_update,
+    move_update as move_update,
+    set_update as set_update,
 )

@@ -292,17 +292,55 @@ def test_what_cannot_be_proven_is_not_claimed(function, start, reason):
     assert str(proof) == f"not proven: {proof.reason}"
 
 
+def largest(sign=1, forgets=0):
+    """The largest count so far; with `forgets` what arrived is taken away again at other tokens."""
+    return machine(
+        {"c": "accumulator", "most": "max_norm"},
+        "c.accum <- c.result",
+        now("c", "delta", ("x", "signal"), sign),
+        sb.Link("c", "delta", ("c", "result"), -forgets),
+        now("most", "x", ("c", "result")),
+        now("output", "y", ("most", "norm")),
+    )
+
+
+def most(state, x):
+    counts, so_far = state
+    counts = {**counts, x: counts.get(x, 0) + 1}
+    return (counts, max(so_far, counts[x])), max(so_far, counts[x])
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_largest_number_under_any_token_is_a_number_of_the_state(sign):
+    proof = prove(largest(sign), Stepwise(most, ({}, 0)), {"x": str})
+    assert proof.holds and proof.kind == "induction"
+    assert any("(the largest |c.result[k]|)" in text for text in proof.invariants)
+
+
+def test_the_largest_number_of_what_is_forgotten_at_once():
+    assert prove(largest(forgets=1), Stepwise(most, ({}, 0)), {"x": str}).holds is False
+    assert prove(largest(forgets=1), Stepwise(lambda s, x: (s, 1), 0), {"x": str}).holds
+
+
+def test_a_largest_number_of_which_nothing_is_known_is_not_proven():
+    halved = prove(largest(forgets=Fraction(1, 2)), Stepwise(lambda s, x: (s, 1), 0), {"x": str})
+    assert halved.holds is False
+    never = prove(largest(sign=0, forgets=2), Stepwise(lambda s, x: (s, 0), 0), {"x": str})
+    assert never.holds  # from zero it stays zero
+
+
 def test_machines_that_look_at_all_tokens_are_not_proven():
-    largest = machine(
-        {"c": "accumulator", "top": "max_norm", "none": "product"},
+    squares = machine(
+        {"c": "accumulator", "sum": "inner", "none": "product"},
         "c.accum <- c.result",
         now("c", "delta", ("x", "signal")),
-        now("top", "x", ("c", "result")),
-        now("none", "x", ("top", "norm")),
+        now("sum", "x", ("c", "result")),
+        now("sum", "y", ("c", "result")),
+        now("none", "x", ("sum", "dot")),
         now("output", "y", ("none", "result")),
     )
-    proof = prove(largest, Stepwise(lambda s, x: (s, 0), 0), {"x": str})
-    assert "'max_norm' looks at all tokens at once" in proof.reason
+    proof = prove(squares, Stepwise(lambda s, x: (s, 0), 0), {"x": str})
+    assert "'inner' looks at all tokens at once" in proof.reason
     bent = machine(
         {"t": "tanh"}, now("t", "x", ("x", "signal"), 0), now("output", "y", ("t", "result"))
     )

@@ -218,6 +218,8 @@ def _plain(value: Any) -> Any:
 
 def show_cell(cell: Cell) -> str:
     """A cell as a text: `seen.result[k]` of a machine, `state[0]` of a reference."""
+    if cell[0] == "largest":
+        return f"(the largest |{show_cell(cell[1])}|)"
     if cell[0] == "machine":
         name = ".".join(cell[1:3])
         return name + "".join(key if key == EVERY else f"[{key!r}]" for key in cell[3:])

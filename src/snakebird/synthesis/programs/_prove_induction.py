@@ -21,6 +21,7 @@ from snakebird.synthesis.programs._prove_cells import (
     put_machine,
 )
 from snakebird.synthesis.programs._prove_domains import POOL, Domain
+from snakebird.synthesis.programs._prove_largest import looks_at_all, put_largest
 from snakebird.synthesis.programs._prove_steps import MANY_MORE, NewCells, Step, Task, steps
 from snakebird.synthesis.programs._prove_symbols import NewToken, Unprovable, solver
 
@@ -97,6 +98,8 @@ def _task(
         kept = {p: dict(vv.entries(vv.get(outputs, *p))) for p in kept_outputs(machine)}
         put_machine(one, kept, tokens)
         shape.put(one, state, tokens)
+        if looks_at_all(machine) and _is_open(domains):
+            put_largest(one)
         encoded.append(one)
     alone = _cells([one.alone for one in encoded], {c for c in more if EVERY not in c})
     family = _cells(
@@ -212,8 +215,16 @@ def _places(state: Encoded, candidate: Candidate) -> list[dict[Cell, Any]]:
 
 
 def _assumed(step: Step, kept: Sequence[Candidate]) -> list[Any]:
-    rows = [(c, row) for c in kept for row in _places(step.before, c)]
-    return [*step.given, *(c.holds(row) for c, row in rows)]
+    return [*step.given, *(f for c in kept for f in _formulas(step, c, "before"))]
+
+
+def _formulas(step: Step, candidate: Candidate, when: str) -> list[Any]:
+    """What a candidate says of all rows of a state before or after a step."""
+    key = candidate, when
+    if key not in step.known:
+        places = _places(getattr(step, when), candidate)
+        step.known[key] = [candidate.holds(row) for row in places]
+    return step.known[key]
 
 
 def _check(formulas: Sequence[Any], clock: Clock) -> Any:
@@ -244,7 +255,7 @@ def _kept_up(found: Sequence[Step], start: list[Candidate], clock: Clock) -> lis
 def _lost(step: Step, kept: list[Candidate], clock: Clock) -> set[Candidate] | None:
     """Some candidates that a step may break, or `None` if it can break none."""
     z3 = solver()
-    after = [(c, c.holds(row)) for c in kept for row in _places(step.after, c)]
+    after = [(c, formula) for c in kept for formula in _formulas(step, c, "after")]
     broken = {c for c, formula in after if formula is False}
     if broken:
         return broken

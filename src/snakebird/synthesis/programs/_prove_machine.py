@@ -19,10 +19,13 @@ Outputs = dict[tuple[str, str], Terms]
 
 
 class Ticker:
-    """Runs a machine on terms; `others` are the tokens that stand for many."""
+    """Runs a machine on terms; `others` are the tokens that stand for many.
 
-    def __init__(self, machine: Machine, others: frozenset[str]):
-        self.machine, self.others = machine, others
+    `beyond` gives the largest size at all of those, if a map has some term there.
+    """
+
+    def __init__(self, machine: Machine, others: frozenset[str], beyond: Callable[[Any], Any]):
+        self.machine, self.others, self.beyond = machine, others, beyond
 
     def tick(self, before: Outputs, messages: Mapping[str, Terms]) -> Outputs:
         """All outputs of a tick, from those of the last one and what arrived."""
@@ -146,10 +149,18 @@ class Ticker:
     def _max_norm(self, get: Any, *_: Any) -> dict[str, Terms]:
         largest: Any = solver().IntVal(0)
         for path, term in get("x").items():
-            self._refuse_others(path, "max_norm")
-            size = _absolute(term)
+            size = self._size(path, term)
             largest = solver().If(size > largest, size, largest)
         return {"norm": {(): largest}}
+
+    def _size(self, path: vv.Path, term: Any) -> Any:
+        """The size of what stands at a path, and at all that it stands for."""
+        if not any(key in self.others for key in path):
+            return _absolute(term)
+        size = self.beyond(term) if len(path) == 1 else None
+        if size is None:
+            self._refuse_others(path, "max_norm")
+        return size
 
     def _refuse_others(self, path: vv.Path, kind: str) -> None:
         if any(key in self.others for key in path):

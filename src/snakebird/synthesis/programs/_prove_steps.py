@@ -1,7 +1,7 @@
 """One step of machine and reference from any state: every case of what arrives, every path."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import product
 from typing import Any
@@ -18,6 +18,7 @@ from snakebird.synthesis.programs._prove_cells import (
     put_machine,
 )
 from snakebird.synthesis.programs._prove_domains import Domain
+from snakebird.synthesis.programs._prove_largest import Largest
 from snakebird.synthesis.programs._prove_machine import Terms, Ticker, terms_of
 from snakebird.synthesis.programs._prove_symbols import (
     Fresh,
@@ -40,13 +41,15 @@ MANY_MORE = 40
 class Step:
     """One path of one case: under `given`, the state `before` becomes `after`.
 
-    `goals` are the formulas that say that the answers agree, by the names of the outputs.
+    `goals` are the formulas that say that the answers agree, by the names of the outputs; `known`
+    are those that were made of candidates.
     """
 
     given: list[Any]
     before: Encoded
     after: Encoded
     goals: dict[str, Any]
+    known: dict[Any, list[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,14 +87,16 @@ def steps(task: Task) -> Iterator[Step]:
         others = [Fresh("any other token", task.tokens)] if task.open and task.family else []
         points = [*task.tokens, *fresh, *others]
         before = _unknown(task, points)
-        given = [*facts, *_facts(task, before)]
-        outputs = Ticker(task.machine, frozenset(others)).tick(
+        largest = Largest(before, points, others[0] if others else None)
+        given = [*facts, *_facts(task, before), *largest.facts]
+        outputs = Ticker(task.machine, frozenset(others), largest.beyond).tick(
             machine_values(before, [*task.alone, *task.family]),
             {name: _message(v) for name, v in arriving.items() if v is not None},
         )
         after = Encoded({}, {})
         kept = {place: outputs.get(place, {}) for place in kept_outputs(task.machine)}
         put_machine(after, kept, points)
+        largest.put(after)
         run = lambda arriving=arriving, before=before, points=points: _referred(
             task, before, arriving, points
         )

@@ -281,7 +281,13 @@ class Search:
             template = (template or Layers()).machine(train)
         search = repair_programs if method == REPAIR else trained_programs
         return search(
-            template, train, starts=starts, seed=self.seed, budget=budget, watch=self.look
+            template,
+            train,
+            starts=starts,
+            seed=self.seed,
+            budget=budget,
+            watch=self.look,
+            enough=lambda: self.first is not None and self._enough(self.began),
         )
 
     def _consider(self, machine: Machine) -> None:

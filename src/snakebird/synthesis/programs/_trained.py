@@ -67,6 +67,7 @@ def trained_programs(
     method: str = "hybrid",
     watch: Watch | None = None,
     free_weights: Any = None,
+    enough: Callable[[], bool] = lambda: False,
 ) -> Iterator[Machine]:
     """Programs that are right on all examples, the shortest of each round first.
 
@@ -76,14 +77,15 @@ def trained_programs(
     * `budget`: seconds until it ends;
     * `method`: "hybrid"; "gradient" or "evolution" alone;
     * `watch`: told of the stages "train", "prune", "snap", "evolve", "counterexample" and
-      "found", with the seconds since the beginning, and the machine where there is one.
+      "found", with the seconds since the beginning, and the machine where there is one;
+    * `enough`: asked now and then; where it says so, the search ends.
 
     Their weights are whole numbers and fractions; `verify` found them right on the examples, and
     on some that are longer where the examples have a reference. Raises `UnknownNameError` for a
     method it does not know, `InputError` for numbers that cannot be.
     """
     _check(starts, budget, method)
-    search = _Search.of(template, examples, starts, seed, budget, watch)
+    search = _Search.of(template, examples, starts, seed, budget, watch, enough)
     weights = None if free_weights is None else np.atleast_2d(np.asarray(free_weights, float))
     yield from search.rounds(method, weights)
 
@@ -96,6 +98,7 @@ def repair_programs(
     seed: int = 0,
     budget: float = 60.0,
     watch: Watch | None = None,
+    enough: Callable[[], bool] = lambda: False,
 ) -> Iterator[Machine]:
     """Programs near a damaged one that are right on all examples.
 
@@ -103,9 +106,8 @@ def repair_programs(
     links, so evolution begins from the machine as it is; then come gradients.
     """
     _check(starts, budget, "hybrid")
-    search = _Search.of(
-        with_new_links(machine, examples.outputs), examples, starts, seed, budget, watch
-    )
+    template = with_new_links(machine, examples.outputs)
+    search = _Search.of(template, examples, starts, seed, budget, watch, enough)
     damaged = search.problem.start()[None]
     found = False
     for program in search.evolved(damaged, search.until(0.4)):
@@ -137,6 +139,7 @@ class _Search:
     begin: float
     budget: float
     watch: Watch | None
+    enough: Callable[[], bool]
     refused: set[bytes] = field(default_factory=set)
     given: set[str] = field(default_factory=set)
     shortest: int = 1 << 30
@@ -145,7 +148,14 @@ class _Search:
 
     @classmethod
     def of(
-        cls, machine: Machine, examples: Examples, starts: int, seed: int, budget: float, watch: Any
+        cls,
+        machine: Machine,
+        examples: Examples,
+        starts: int,
+        seed: int,
+        budget: float,
+        watch: Watch | None,
+        enough: Callable[[], bool],
     ) -> "_Search":
         problem = Problem.of(machine, examples)
         items = [*examples.items]
@@ -154,7 +164,7 @@ class _Search:
             items = [items[k] for k in chosen]
         ticks = min(max(e.ticks for e in items), LONGEST)
         now = time.monotonic()
-        search = cls(problem, examples, items, [], ticks, starts, seed, now, budget, watch)
+        search = cls(problem, examples, items, [], ticks, starts, seed, now, budget, watch, enough)
         search._refresh()
         return search
 
@@ -172,8 +182,8 @@ class _Search:
 
     @property
     def left(self) -> float:
-        """Seconds left."""
-        return self.until(1) - time.monotonic()
+        """Seconds left; none where what was found is enough."""
+        return 0.0 if self.enough() else self.until(1) - time.monotonic()
 
     def tell(self, stage: str, **what: Any) -> None:
         """Tell the watcher, if there is one."""
@@ -274,7 +284,7 @@ class _Search:
         """Programs that evolution finds from some weights, each shorter than those before."""
         wiring = Wiring.of(self.problem)
         evolution = Evolution.init(wiring, seeds, seed=97 * self.seed + seed)
-        while time.monotonic() < min(until, self.until(1)):
+        while time.monotonic() < until and self.left > 0:
             candidates = evolution.ask()
             errors = errors_of(self.problem, candidates, self.first)
             evolution = evolution.tell(candidates, errors)

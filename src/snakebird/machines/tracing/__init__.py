@@ -1,0 +1,3 @@
+"""Tracing: a JAX function over streams becomes a machine of catalogue neurons."""
+
+from snakebird.machines.tracing._trace import trace as trace
