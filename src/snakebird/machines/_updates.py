@@ -59,10 +59,10 @@ class Editor:
         self.guard: Node | None = None
         if rows is not None or links >= 0 or change is not None:
             change = -1.0 if change is None else change
-            self.guard = guard(links=links, change=change, strict=strict, name="guard")
-            mask = 1 if rows is None else rows
-            self.guard.feed(matrix=self.matrix, mask=mask)
-            self.network.feed(delta=self.guard.result)
+            before = guard(links=links, change=change, strict=strict, name="guard")
+            before.feed(matrix=self.matrix, mask=1 if rows is None else rows)
+            self.network.feed(delta=before.result)
+            self.guard = before
 
     @property
     def matrix(self) -> Stream:
@@ -144,16 +144,18 @@ class Editor:
         slots: Iterable[str],
         row: Any,
         *,
+        loop: Any = (),
         weight: Any = 1,
         name: str | None = None,
     ) -> Node:
         """Gives every new key the first free neuron of `slots`.
 
         `row="x <- late.result"` links the input `x` of that neuron to what stands under the key in
-        that stream. The node's output `slot` tells what was given away, `refused` for which keys
-        there was no neuron left.
+        that stream, `loop="accum <- result"` gives it a memory. The node's output `slot` tells what
+        was given away, `refused` for which keys there was no neuron left.
         """
-        node = allocate_update(slots=tuple(slots), row=place(row), **_named(name))
+        memory = place(loop) if loop else ()
+        node = allocate_update(slots=tuple(slots), row=place(row), loop=memory, **_named(name))
         node.feed(matrix=self.matrix, key=key)
         return self._sent(node, node.result, weight)
 

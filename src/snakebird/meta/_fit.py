@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -131,8 +132,7 @@ def fit(
     tasks = as_tasks(tasks)
     estimate = _estimator(gradient, length, spread, tasks.ticks)
     _check_counts(steps=steps, batch=batch, save_every=save_every)
-    if optimizer is None:
-        optimizer = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(1e-3))
+    optimizer = _adam() if optimizer is None else optimizer
     weights = _weights(weights, tasks.ticks)
     params, static = eqx.partition(rule, eqx.is_inexact_array)
     if not jax.tree.leaves(params):
@@ -146,6 +146,12 @@ def fit(
     mark = mark_of((params, weights, jax.random.key_data(key), eqx.filter(tasks, eqx.is_array)), told)
     folder = Folder(None if out is None else Path(out), mark)
     return _outer(setup, state, folder, steps, resume, watch, save_every)
+
+
+@cache
+def _adam() -> optax.GradientTransformation:
+    """Always the same object, so that a second fit need not compile again."""
+    return optax.chain(optax.clip_by_global_norm(1.0), optax.adam(1e-3))
 
 
 def _outer(
@@ -178,9 +184,9 @@ def _outer(
 
 def _one(setup: Setup, state: State, at: int) -> tuple[State, Step]:
     """One outer step; again, task by task, where a task diverged."""
-    new, report = _step(setup, state, at)
+    new, report = _step(setup, state, jnp.asarray(at))
     if not report.fine and isinstance(setup.estimate, Backpropagation):
-        new, report = _careful(setup, state, at)
+        new, report = _careful(setup, state, jnp.asarray(at))
     where, losses = np.asarray(report.where), np.asarray(report.losses)
     good = losses[where == FINE]
     diverged = [(int(k), int(where[k])) for k in np.flatnonzero(where != FINE)]
@@ -218,7 +224,7 @@ def _careful(setup: Setup, state: State, at: Any) -> tuple[State, Report]:
 def _update(setup: Setup, state: State, found: Any) -> tuple[State, Report]:
     """The parameters moved, unless nothing is known about where to."""
     gradient = jax.tree.map(jnp.multiply, found.gradient, setup.mask)
-    norm = optax.global_norm(gradient)
+    norm = optax.tree.norm(gradient)
     fine = jnp.isfinite(norm) & (found.where == FINE).all()
     moves, memory = setup.optimizer.update(gradient, state.optimizer, state.params)
     moves = jax.tree.map(jnp.multiply, moves, setup.mask)

@@ -139,7 +139,7 @@ class Persistent(eqx.Module):
 
         def live(sign: Any, carry: Carry) -> Any:
             moved = eqx.combine(back(flat + sign * step), static)
-            carry = _choose(pair.fresh, begin(moved, tasks, task, own), carry)
+            carry = _choose(pair.fresh, begin(moved, tasks, task, jax.random.fold_in(own, 1)), carry)
             return advance(moved, tasks, task, carry, pair.tick, self.length)
 
         carry, losses = jax.vmap(live)(jnp.array([1.0, -1.0]), pair.carry)
@@ -205,7 +205,9 @@ def _free_of(low: Lowered) -> Any:
 
 
 def _begun(rule: Any, tasks: Tasks, drawn: Any, keys: Any) -> Carry:
-    return jax.vmap(lambda task, key: begin(rule, tasks, task, key))(drawn, keys)
+    return jax.vmap(lambda task, key: begin(rule, tasks, task, jax.random.fold_in(key, 1)))(
+        drawn, keys
+    )
 
 
 def _choose(first: Any, one: Any, other: Any) -> Any:

@@ -1,6 +1,6 @@
 """Growth under control: links for what is new, and a guard for what may change."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax.numpy as jnp
@@ -8,22 +8,38 @@ import numpy as np
 from jax.core import Tracer
 
 from snakebird import vvalues as vv
-from snakebird.errors import RoomError
+from snakebird.errors import MachineError, RoomError
 from snakebird.neurons._type import neuron
 
 Names = tuple[str, ...]
 
 
-@neuron(outputs=("result", "slot", "refused"))
+def _a_row_and_a_loop(given: Mapping[str, Any]) -> None:
+    where, row, loop = "neuron type allocate_update", given["row"], given["loop"]
+    if len(row) == 1:
+        what = f"row={row!r}, expected an input of the slots and the stream it shall read"
+        raise MachineError(what, where, 'write row=("x", "late", "result")')
+    if len(loop) not in (0, 2):
+        what = f"loop={loop!r}, expected an input and an output of the slots"
+        raise MachineError(what, where, 'write loop=("accum", "result")')
+
+
+@neuron(outputs=("result", "slot", "refused"), check=_a_row_and_a_loop)
 def allocate_update(
-    matrix: vv.VValue, key: vv.VValue, *, slots: Names = (), row: Names = ()
+    matrix: vv.VValue,
+    key: vv.VValue,
+    *,
+    slots: Names = (),
+    row: Names = (),
+    loop: Names = (),
 ) -> vv.VValue:
     """Gives a new key the first neuron of `slots` that is still free.
 
     `row` is an input of the slots and where they shall read, `(input, from, output, ...)`. The
     number that arrives under a key, if it is above zero and no slot reads that key, becomes the
     weight of a link from there to the first slot on whose input nothing stands. Several new keys
-    at once take slots in sorted order. `slot` tells which slots were given away, as tokens;
+    at once take slots in sorted order. `loop` is an input and an output of the slots that are
+    linked with the same weight: memory. `slot` tells which slots were given away, as tokens;
     `refused` the keys for which none was left.
 
     >>> allocate_update({}, {"b": 1}, slots=("n", "m"), row=("x", "late", "result"))
@@ -33,8 +49,13 @@ def allocate_update(
     if not slots or not row:
         return {"result": {}, "slot": {}, "refused": keys}
     if _exact(keys) and _exact(vv.select(matrix, [(slot,) for slot in slots])):
-        return _allocated(matrix, keys, slots, row)
-    return _allocated_flat(vv.flatten(matrix), vv.flatten(keys), slots, row)
+        found = _allocated(matrix, keys, slots, row)
+    else:
+        found = _allocated_flat(vv.flatten(matrix), vv.flatten(keys), slots, row)
+    if not loop:
+        return found
+    loops = {slot: vv.grow({(slot, loop[0], slot, loop[1]): 1}) for slot in slots}
+    return found | {"result": vv.add(found["result"], vv.mask_sum(found["slot"], loops))}
 
 
 def _numbers_by_key(value: vv.VValue) -> vv.VValue:
@@ -163,8 +184,9 @@ def _refuse(delta: Any, mask: Any, allowed: Any, few: Any, links: int) -> None:
             f"let the mask allow it: {{{min(lost)[0]!r}: 1}}, or write strict=False to drop it",
         )
     if lost := _known_paths(allowed) - _known_paths(few):
+        count = f"{len(lost)} new link{'s' * (len(lost) > 1)}"
         raise RoomError(
-            f"an update brings {len(lost)} new link{'s' * (len(lost) > 1)} too many: {_shown(lost)}",
+            f"an update brings {count} too many: {_shown(lost)}",
             f"links={links}",
             "allow more with links=..., or write strict=False to drop the smallest",
         )

@@ -57,9 +57,7 @@ def _of_one_length(given: Mapping[str, Any]) -> None:
 
 
 @neuron(check=_of_one_length)
-def move_update(
-    matrix: vv.VValue, gate: vv.VValue, *, at: Names = (), to: Names = ()
-) -> vv.VValue:
+def move_update(matrix: vv.VValue, gate: vv.VValue, *, at: Names = (), to: Names = ()) -> vv.VValue:
     """Moves what stands at one place of the matrix to another, where it is added.
 
     >>> move_update({"n": {"x": 3}}, 1, at=("n", "x"), to=("m", "x"))

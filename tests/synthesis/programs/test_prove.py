@@ -348,6 +348,23 @@ def test_machines_that_look_at_all_tokens_are_not_proven():
     assert "type 'tanh', which has no exact terms" in proof.reason
 
 
+def test_what_stands_at_one_token_is_a_number_of_the_state():
+    stops = machine(
+        {"n": "accumulator"},
+        "n.accum <- n.result",
+        now("n", "delta", ("x", "signal", ".")),
+        now("output", "y", ("n", "result")),
+    )
+
+    def counted(counts, x):
+        counts = {**counts, x: counts.get(x, 0) + 1}
+        return counts, counts.get(".", 0)
+
+    proof = prove(stops, Stepwise(counted, {}), {"x": str})
+    assert proof.holds
+    assert any("n.result" in text and "state['.']" in text for text in proof.invariants)
+
+
 def test_no_time_is_no_proof():
     proof = prove(summing(), SUM, {"x": int}, seconds=0)
     assert (proof.holds, proof.reason) == (None, "the time is over")

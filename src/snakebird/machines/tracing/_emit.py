@@ -57,15 +57,22 @@ class Emitter:
 
     def flushed(self, part: Part, shape: Shape) -> Part:
         """The same part as an output of its own, so that another map may follow."""
-        if part.map is None:
-            return part
-        return Part(Origin(self._map(part, shape), ("result",), shape), part.weight)
+        term = self._term(part, shape)
+        assert term.node is not None
+        return Part(Origin(term.node, term.rest, shape, term.instant), term.weight)
 
     def _term(self, part: Part, shape: Shape) -> Term:
+        """A part as a link, from the neuron that computes its map if it has one."""
+        origin = part.origin
         if part.map is None:
-            origin = part.origin
             return Term(origin.node, origin.path, part.weight, origin.instant)
-        node = self._map(part, shape)
+        x = Stream((Term(origin.node, origin.path, 1, origin.instant),))
+        node = self._map(part, shape, x)
+        if node is None and part.before is not None:
+            earlier = part.before()
+            assert earlier is not None
+            return self._term(earlier._replace(spot=part.spot), shape)
+        node = self._opaque_map(part, x) if node is None else node
         return Term(node, (_output(node),), part.weight, True)
 
     def _offset(self, value: np.ndarray) -> Term:
@@ -83,30 +90,30 @@ class Emitter:
             self._made[at] = self.builder.call(sn.constant, (), {"value": given})
         return self._made[at]
 
-    def _map(self, part: Part, shape: Shape) -> Node:
-        """The neuron that computes `map(origin)`."""
+    def _map(self, part: Part, shape: Shape, x: Stream) -> Node | None:
+        """The neuron that computes `map(x)`, if one does."""
         assert part.map is not None
-        origin, x = part.origin, Stream((Term(*part.origin[:2], 1, part.origin.instant),))
+        taken = part.origin.shape
         given = lambda value: Stream(
             (Term(self._constant(np.ascontiguousarray(value), part.free), ("result",), 1, True),)
         )
-        if origin.shape == ():
+        if taken == ():
             return self.call(sn.gate, {"mask": x, "value": given(part.map)}, {})
         if shape == ():
             return self.call(sn.inner, {"x": given(part.map), "y": x}, {})
-        diagonal = _diagonal(part.map, origin.shape, shape)
+        diagonal = _diagonal(part.map, taken, shape)
         if diagonal is not None:
             return self.call(sn.product, {"x": given(diagonal), "y": x}, {})
         for *letters, kind, order in FORMS:
-            matrix = _factor(part.map, origin.shape, shape, *letters)
+            matrix = _factor(part.map, taken, shape, *letters)
             if matrix is not None:
-                streams = {"c": given(matrix), "x": x}
-                return self.call(kind, dict(zip("xy", (streams[o] for o in order))), {})
-        return self._opaque_map(part, x)
+                first, second = (given(matrix) if o == "c" else x for o in order)
+                return self.call(kind, {"x": first, "y": second}, {})
+        return None
 
     def _opaque_map(self, part: Part, x: Stream) -> Node:
         if not self._opaque:
-            raise Inexpressible("no neuron of the catalogue moves entries so", part.equation)
+            raise Inexpressible("no neuron of the catalogue moves entries so", part.spot)
         function = partial(_apply, map=part.map, axes=len(part.origin.shape))
         at = ("map", part.origin, part.map.tobytes())  # type: ignore[union-attr]
         if at not in self._made:
@@ -142,7 +149,7 @@ def _factor(
     if len(a) != len(taken) or len(b) != len(given):
         return None
     kept = [k for k in a if k in b]
-    sizes = dict(zip(a, taken)) | {k: n for k, n in zip(b, given) if k not in a}
+    sizes = dict(zip(a, taken, strict=True))
     if any(taken[a.index(k)] != given[b.index(k)] for k in kept):
         return None
     at = tuple(0 if k in kept else slice(None) for k in a + b)

@@ -1,8 +1,11 @@
 """What a variable of a traced function is: a sum of outputs under linear maps, and a constant."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from snakebird import vvalues as vv
@@ -11,12 +14,19 @@ from snakebird.machines.building._stream import Node
 Shape = tuple[int, ...]
 
 
-class Inexpressible(Exception):
-    """No neuron of the catalogue computes this; `equation` is the one to blame, if not this one."""
+class Spot(NamedTuple):
+    """An equation of a jaxpr, and the calls inside of which it stands, the outermost first."""
 
-    def __init__(self, why: str, equation: Any = None):
+    equation: Any
+    calls: tuple[Any, ...] = ()
+
+
+class Inexpressible(Exception):
+    """No neuron of the catalogue computes this; `spot` is to blame, if not the present equation."""
+
+    def __init__(self, why: str, spot: Spot | None = None):
         super().__init__(why)
-        self.why, self.equation = why, equation
+        self.why, self.spot = why, spot
 
 
 class Origin(NamedTuple):
@@ -33,14 +43,16 @@ class Part(NamedTuple):
 
     `map` has the axes of the origin and then those of the wire; `None` is the identity. It is
     `free` where the user's own numbers stand in it, and not only which entry goes where.
-    `equation` is the last one that had a hand in it.
+    `spot` is the last equation that had a hand in it; `before` gives the same part with this last
+    map alone, what came before it being an output of its own.
     """
 
     origin: Origin
     weight: Any = 1
     map: np.ndarray | None = None
     free: bool = False
-    equation: Any = None
+    spot: Spot | None = None
+    before: Callable[[], "Part | None"] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +61,7 @@ class Wire:
 
     shape: Shape
     parts: tuple[Part, ...] = ()
-    offset: np.ndarray | None = None
+    offset: Any = None
 
     @property
     def known(self) -> bool:
@@ -57,14 +69,12 @@ class Wire:
         return not self.parts
 
     @property
-    def value(self) -> np.ndarray:
+    def value(self) -> Any:
         """The constant that is added to the parts, zeros where there is none."""
         return np.zeros(self.shape) if self.offset is None else self.offset
 
     def scaled(self, factor: Any) -> "Wire":
-        """The same times a number."""
-        if factor == 0:
-            return Wire(self.shape)
+        """The same times a number; a zero keeps its links, since training may change them."""
         parts = tuple(part._replace(weight=part.weight * factor) for part in self.parts)
         return replace(self, parts=parts, offset=_times(factor, self.offset))
 
@@ -73,14 +83,17 @@ class Wire:
         found: dict[Any, Part] = {}
         for part in (*self.parts, *other.parts):
             at = (part.origin, None if part.map is None else (part.free, id(part.map)))
-            old = found.get(at)
-            found[at] = part if old is None else old._replace(weight=old.weight + part.weight)
-        parts = tuple(part for part in found.values() if part.weight != 0)
-        return Wire(self.shape, parts, _sum(self.offset, other.offset))
+            old = found.pop(at, None)
+            weight = part.weight if old is None else old.weight + part.weight
+            if old is None or weight != 0:
+                found[at] = part._replace(weight=weight)
+        return Wire(self.shape, tuple(found.values()), _sum(self.offset, other.offset))
 
 
 def constant(value: Any) -> Wire:
-    """A constant; zeros count as nothing."""
+    """A constant; zeros count as nothing, and random keys stay what they are."""
+    if isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.extended):
+        return Wire(value.shape, (), value)
     array = np.asarray(value)
     floating = array.dtype.kind == "f"
     return Wire(array.shape, (), array if array.any() or not floating else None)
@@ -115,9 +128,9 @@ def simplified(part: Part, shape: Shape) -> Part | None:
     return Part(part.origin, weight)
 
 
-def _times(factor: Any, offset: np.ndarray | None) -> np.ndarray | None:
-    return None if offset is None else offset * factor
+def _times(factor: Any, offset: Any) -> Any:
+    return None if offset is None else np.asarray(offset * factor)
 
 
-def _sum(a: np.ndarray | None, b: np.ndarray | None) -> np.ndarray | None:
-    return a if b is None else b if a is None else a + b
+def _sum(a: Any, b: Any) -> Any:
+    return a if b is None else b if a is None else np.asarray(a + b)

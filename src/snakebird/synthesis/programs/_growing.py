@@ -16,8 +16,9 @@ from snakebird.synthesis.programs._readout import EXACT
 NUMBERS = 3_000
 """About so many numbers that are asked for are looked at."""
 
-FEW_TOKENS = 8
-"""In alphabets up to this size single tokens are looked at, too."""
+FEW_TOKENS, SOME_TOKENS = 8, 24
+"""In alphabets up to this size single tokens are looked at, too; where examples are given once
+and for all, in those of up to the second size."""
 
 
 def grown_programs(
@@ -38,8 +39,9 @@ def grown_programs(
     arrays = arrays_of(_enough(examples))
     ways = {"outputs fed back": Growth.start(arrays, seed=seed)}
     sizes = [space.size for space, _ in arrays.inputs.values() if space != NUMBER]
-    if sizes and max(sizes) <= FEW_TOKENS:
+    if sizes and max(sizes) <= (FEW_TOKENS if examples.can_draw else SOME_TOKENS):
         ways["single tokens"] = Growth.start(arrays, parts=True, seed=seed)
+    given: set[str] = set()
     for level, way in it.product(range(levels + 1), ways):
         growth = ways[way]
         if time.monotonic() > ends:
@@ -50,7 +52,10 @@ def grown_programs(
             look("grow", {"way": way, "level": level, "unexplained": left})
         if near is not None and left > EXACT:
             near(growth.nearest(readouts), left)
-        yield from growth.machines(readouts)
+        for machine in growth.machines(readouts):
+            if (text := repr(machine.links)) not in given:
+                given.add(text)
+                yield machine
         yield None
 
 

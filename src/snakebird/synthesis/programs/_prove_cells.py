@@ -28,6 +28,9 @@ EVERY = "[k]"
 Cell = tuple[Any, ...]
 """What names a number of a state: "machine" with neuron, output and path, or "state" with keys."""
 
+AT = "at"
+"""Begins the name of what a family has at one token: the token and the cell follow."""
+
 
 class Encoded(NamedTuple):
     """A state as numbers (or terms): those that stand alone, and those of every token."""
@@ -39,6 +42,17 @@ class Encoded(NamedTuple):
         """Write a number of a cell, of a token if the cell is one of a family."""
         part = self.alone if token is None else self.tokens.setdefault(token, {})
         part[cell] = value
+
+    def name_tokens(self, cells: Iterable[Cell]) -> None:
+        """Let what is at single tokens stand alone as well, under names of its own."""
+        for cell in cells:
+            if cell[0] == AT:
+                self.alone[cell] = self.tokens.get(cell[1], {}).get(cell[2], 0)
+
+
+def named_cells(tokens: Iterable[str], family: Iterable[Cell]) -> list[Cell]:
+    """The names of what a family has at these tokens."""
+    return [(AT, token, cell) for token in tokens for cell in family if cell[-2:-1] != ("has",)]
 
 
 def kept_outputs(machine: Machine) -> list[tuple[str, str]]:
@@ -218,6 +232,8 @@ def _plain(value: Any) -> Any:
 
 def show_cell(cell: Cell) -> str:
     """A cell as a text: `seen.result[k]` of a machine, `state[0]` of a reference."""
+    if cell[0] == AT:
+        return show_cell(cell[2]).replace(EVERY, f"[{cell[1]!r}]")
     if cell[0] == "largest":
         return f"(the largest |{show_cell(cell[1])}|)"
     if cell[0] == "machine":

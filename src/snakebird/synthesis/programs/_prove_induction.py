@@ -18,6 +18,7 @@ from snakebird.synthesis.programs._prove_cells import (
     Encoded,
     Shape,
     kept_outputs,
+    named_cells,
     put_machine,
 )
 from snakebird.synthesis.programs._prove_domains import POOL, Domain
@@ -105,6 +106,10 @@ def _task(
     family = _cells(
         [row for one in encoded for row in one.tokens.values()], {c for c in more if EVERY in c}
     )
+    named = {key for link in machine.links for key in link.source[2:]}
+    alone += named_cells(sorted(told & named), family)
+    for one in encoded:
+        one.name_tokens(alone)
     rows = [{c: one.alone.get(c, 0) for c in alone} for one in encoded]
     own = [row for one in encoded for row in _rows_of_tokens(one, alone, family)]
     whole = {c for c in alone if all(type(row[c]) is int for row in rows)}

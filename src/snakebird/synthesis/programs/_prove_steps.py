@@ -9,6 +9,7 @@ from typing import Any
 from snakebird import vvalues as vv
 from snakebird.machines import Machine
 from snakebird.synthesis.programs._prove_cells import (
+    AT,
     EVERY,
     Cell,
     Encoded,
@@ -161,10 +162,12 @@ def _unknown(task: Task, points: Sequence[str]) -> Encoded:
         kind = z3.Int if cell in task.whole else z3.Real
         return kind(f"cell {places[cell]} at {at}")
 
-    return Encoded(
-        {cell: variable(cell, "all") for cell in task.alone},
+    state = Encoded(
+        {cell: variable(cell, "all") for cell in task.alone if cell[0] != AT},
         {t: {c: variable(c, k) for c in task.family} for k, t in enumerate(points)},
     )
+    state.name_tokens(task.alone)
+    return state
 
 
 def _facts(task: Task, state: Encoded) -> list[Any]:
@@ -268,10 +271,12 @@ def _filled(task: Task, state: Encoded) -> Encoded:
     new |= {c for row in state.tokens.values() for c in row if c not in task.family}
     if new:
         raise NewCells(new)
-    return Encoded(
+    filled = Encoded(
         {cell: _as_term(state.alone.get(cell, 0)) for cell in task.alone},
         {t: {c: _as_term(row.get(c, 0)) for c in task.family} for t, row in state.tokens.items()},
     )
+    filled.name_tokens(task.alone)
+    return filled
 
 
 def _as_term(value: Any) -> Any:

@@ -32,6 +32,10 @@ EXACTLY = 4
 LINGER = 0.3
 """After the first program the search for shorter ones takes this part of the time it took."""
 
+LINGERS, PATIENCE = 2.0, 20.0
+"""And so many seconds at least; where there is no reference, many programs fit, and more are
+looked at."""
+
 REPAIR = "repair"
 """The method of `repair`, which begins from a machine."""
 
@@ -235,9 +239,9 @@ class Search:
             known, begun = len(self.more), time.monotonic()
             tried, exact = 0, len(self.verified)
             for machine in self._candidates(method, template, starts, ends):
-                if machine is None and len(self.verified) > exact:
-                    break
                 if machine is None:
+                    if self.examples.can_draw and len(self.verified) > exact:
+                        break
                     continue
                 tried += 1
                 self._consider(machine)
@@ -255,7 +259,8 @@ class Search:
         if self.first is None:
             return time.monotonic() > self.ends
         spent = time.monotonic() - self.began
-        return spent > self.first + max(2.0, LINGER * self.first) or time.monotonic() > self.ends
+        least = LINGERS if self.examples.can_draw else PATIENCE
+        return spent > self.first + max(least, LINGER * self.first) or time.monotonic() > self.ends
 
     def _candidates(
         self, method: str, template: Any, starts: int, ends: float

@@ -1,0 +1,81 @@
+"""A lowered machine as a rule: what it has learned are its streams, its matrix among them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from snakebird.errors import InputError, UnknownNameError, suggest
+from snakebird.lowering import Lowered
+
+
+class MachineRule(eqx.Module):
+    """A machine that gets each observation in one tick and answers `latency` ticks later.
+
+    * `low`: the machine, lowered with its answer recorded;
+    * `inputs`: which entry of the observation each source gets; an observation that is no dict
+      goes to the only source;
+    * `answer`: the recorded port, or whole neuron, that holds the prediction, an array;
+    * `features`: applied to the entry `"x"` of the observation first; trained too.
+
+    The answer is looked up ahead, in ticks without any message that are then taken back, so that
+    the machine may have any depth and still sees one observation a tick.
+
+    >>> import snakebird as sb
+    >>> machine = sb.Machine(
+    ...     {"x": sb.source(space=sb.Space([()])), "y": "identity", "sum": "accumulator"},
+    ...     ["sum.accum <- sum.result", "sum.delta <- x.signal", "y.x <- sum.result"],
+    ... )
+    >>> rule = MachineRule(sb.lower(machine, record="y.result"), {"x": "x"}, "y.result", latency=2)
+    >>> state = rule.init({"x": 0.0}, key=jax.random.key(0))
+    >>> state, _ = rule(state, {"x": 1.0})
+    >>> float(rule(state, {"x": 2.0})[1][0])
+    3.0
+    """
+
+    low: Lowered
+    features: Any
+    inputs: tuple[tuple[str, str], ...] = eqx.field(static=True)
+    answer: str = eqx.field(static=True)
+    latency: int = eqx.field(static=True)
+
+    def __init__(
+        self,
+        low: Lowered,
+        inputs: Mapping[str, str],
+        answer: str,
+        *,
+        latency: int = 1,
+        features: Any = None,
+    ):
+        if latency < 0:
+            raise InputError(
+                f"latency is {latency}", "MachineRule", "write latency=1, for an answer a tick later"
+            )
+        neurons = low.plan.template.neurons
+        for source in inputs:
+            if source not in neurons:
+                hint = suggest(source, neurons)
+                raise UnknownNameError(f"there is no source {source!r}", "MachineRule, inputs", hint)
+        self.low, self.features = low, features
+        self.inputs, self.answer, self.latency = tuple(inputs.items()), answer, latency
+
+    def init(self, observation: Any, *, key: Any) -> Any:
+        """The machine before its first tick, and its randomness."""
+        return self.low.first_state, key
+
+    def __call__(self, state: Any, observation: Any) -> tuple[Any, Any]:
+        outputs, key = state
+        key, now = jax.random.split(key)
+        outputs, trace = self.low.tick(outputs, self._messages(observation), key=now)
+        ahead = outputs
+        for _ in range(self.latency):
+            ahead, trace = self.low.tick(ahead, key=now)
+        return (outputs, key), trace[self.answer].data[0]
+
+    def _messages(self, observation: Any) -> dict[str, Any]:
+        if self.features is not None:
+            observation = {**observation, "x": self.features(observation["x"])}
+        return {source: jnp.asarray(observation[name]) for source, name in self.inputs}

@@ -1,0 +1,161 @@
+"""A machine that keeps what it learned in rows of its own matrix, and changes them as it learns."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from snakebird import vvalues as vv
+from snakebird.lowering import lower
+from snakebird.machines import Link, Machine
+from snakebird.meta.rules._machine import MachineRule
+from snakebird.neurons import Neuron, constant, neuron, source
+
+_PLACE = {"x": {"signal": 1.0}}
+"""Where rows of the memory begin in the matrix: they read the source `x`."""
+
+
+@neuron
+def scrambled(x: vv.VValue, *, key: jax.Array) -> vv.VValue:
+    """A random value of the same size in the same place."""
+    flat = vv.flatten(x)
+    drawn = jax.random.normal(key, flat.data.shape, flat.data.dtype)
+    size = jnp.sqrt(jnp.sum(flat.data**2) / jnp.maximum(jnp.sum(drawn**2), 1e-12))
+    return vv.Flat(flat.space, size * drawn)
+
+
+def rows_machine(
+    inputs: int,
+    outputs: int = 1,
+    *,
+    forget: bool = False,
+    frozen: bool = False,
+    random: bool = False,
+) -> Machine:
+    """A machine that learns a linear map from `inputs` to `outputs` numbers in its own matrix.
+
+    The rows of the neuron `answer` are the map, those of `gain` a second memory of the inputs.
+    In each tick both change by one outer product, of a linear combination of the error and the
+    gain with one of the gain over its spread and the input; the coefficients are to be learned.
+    Some of them make it the delta rule, others recursive least squares (its second memory is
+    then the inverse of the inputs' covariance), with forgetting where `forget` lets the second
+    memory grow by a multiple of itself.
+
+    `frozen` leaves out the link by which the matrix changes; with `random` changes of the same
+    size and place, but random, arrive there.
+    """
+    names = [f"f{k:03d}" for k in range(inputs)]
+    neurons = _neurons(names, [f"o{k:02d}" for k in range(outputs)])
+    links = [*_given_links(), *_learned_links(names)]
+    if forget:
+        neurons["fading"] = "outer"
+        links += [_fixed("fading.x", "to_gain.result"), _fixed("fading.y", "self.result.gain")]
+        links += [_learned("self.delta", "fading.result", 0.01)]
+    if random:
+        neurons["chance"] = scrambled
+        links += [_now("chance.x", "change.result"), _now("self.delta", "chance.result")]
+    elif not frozen:
+        links.append(_now("self.delta", "change.result"))
+    return Machine(neurons, links, matrix_from="self.result", name="rows")
+
+
+def rows_rule(
+    inputs: int,
+    outputs: int = 1,
+    *,
+    features: Any = None,
+    forget: bool = False,
+    frozen: bool = False,
+    random: bool = False,
+) -> MachineRule:
+    """`rows_machine` as a rule for `{"x": [inputs], "y": [outputs], "given": []}`.
+
+    With `features`, a module from what is seen to `inputs` numbers, trained along.
+
+    >>> rule = rows_rule(2)
+    >>> seen = {"x": jnp.ones(2), "y": jnp.zeros(1), "given": jnp.ones(())}
+    >>> rule(rule.init(seen, key=jax.random.key(0)), seen)[1].shape
+    (1,)
+    """
+    machine = rows_machine(inputs, outputs, forget=forget, frozen=frozen, random=random)
+    wires = {"x": "x", "y": "y", "given": "given"}
+    return MachineRule(lower(machine, record="answer"), wires, "answer", features=features)
+
+
+def _neurons(inputs: list[str], outputs: list[str]) -> dict[str, Any]:
+    """What computes: the two memories, the error, and what is made of them."""
+    known = lambda names: source(space=vv.Space([(name,) for name in names]))
+    return {
+        "x": known(inputs),
+        "y": known(outputs),
+        "given": source(space=vv.Space([()])),
+        "one": constant(value=1.0),
+        "to_answer": constant(value={"answer": 1.0}),
+        "to_gain": constant(value={"gain": 1.0}),
+        "place": constant(value=_PLACE),
+        "self": "accumulator",
+        "answer": "output",
+        "gain": "output",
+        "error": "identity",
+        "spread": "inner",
+        "scale": "reciprocal",
+        "scaled": "gate",
+        "taught": "gate",
+        "error_rows": "outer",
+        "gain_rows": "outer",
+        "columns": "outer",
+        "change": "outer",
+    }
+
+
+def _given_links() -> list[Link]:
+    """What is wired as it is: the error, the spread of the input, and where rows belong."""
+    return [
+        _fixed("self.accum", "self.result"),
+        _fixed("error_rows.x", "to_answer.result"),
+        _fixed("gain_rows.x", "to_gain.result"),
+        _fixed("columns.x", "place.result"),
+        _fixed("spread.x", "x.signal"),
+        _now("error.x", "y.signal"),
+        _now("error.x", "answer", -1.0),
+        _now("spread.y", "gain"),
+        _now("scaled.mask", "scale.result"),
+        _now("scaled.value", "gain"),
+        _now("taught.mask", "given.signal"),
+        _now("columns.y", "taught.result"),
+        _now("error_rows.y", "error.result"),
+        _now("gain_rows.y", "gain"),
+        _now("change.y", "columns.result"),
+    ]
+
+
+def _learned_links(names: list[str]) -> list[Link]:
+    """What is learned: seven coefficients, of which one is the second memory's start, a row each."""
+    return [
+        Link("scale", "x", ("one", "result"), 1.0),
+        _learned("scale.x", "spread.dot", 1.0),
+        _learned("taught.value", "scaled.result", 0.5),
+        Link("taught", "value", ("x", "signal"), 0.1),
+        _learned("change.x", "error_rows.result", 0.5),
+        _learned("change.x", "gain_rows.result", -0.1),
+        *(Link("gain", name, ("x", "signal", name), 1.0) for name in names),
+    ]
+
+
+def _path(text: str) -> vv.Path:
+    return tuple(text.split("."))
+
+
+def _learned(to: str, start: str, weight: float) -> Link:
+    name, port = to.split(".")
+    return Link(name, port, _path(start), weight, instant=True)
+
+
+def _now(to: str, start: str, weight: float = 1.0) -> Link:
+    name, port = to.split(".")
+    return Link(name, port, _path(start), weight, instant=True, trainable=False)
+
+
+def _fixed(to: str, start: str) -> Link:
+    name, port = to.split(".")
+    return Link(name, port, _path(start), 1.0, trainable=False)
