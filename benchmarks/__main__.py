@@ -15,12 +15,16 @@ import matplotlib.pyplot as plt
 
 from benchmarks import (
     copies,
+    few_strings,
     fit_time,
     problems,
     recovery,
+    repairs,
     solve_growth,
     solves,
+    starts,
     synthesis,
+    synthesis_rivals,
     ticks,
     training,
 )
@@ -61,6 +65,17 @@ SUITE: dict[str, tuple[str, Callable[[], Any]]] = {
         "Programs from examples, default settings, nothing wired by hand",
         synthesis.ladder,
     ),
+    "synthesis_rivals": (
+        "The same examples: recurrent nets, gradients alone, evolution alone, 30 s each",
+        synthesis_rivals.rivals,
+    ),
+    "few_strings": (
+        "The duplicate detector from one text and from three, 20 seeds",
+        few_strings.few_strings,
+    ),
+    "repairs": ("Programs written by hand, damaged and repaired", repairs.repairs),
+    "starts": ("Training many starts side by side", starts.starts_per_second),
+    "stages": ("Where a search by training spends its time", starts.stages),
 }
 
 

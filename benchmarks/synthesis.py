@@ -45,6 +45,13 @@ def plain(machine: sb.Machine, task: Any) -> bool:
     return task.id in FRACTIONS or all(Fraction(x.weight) in SIMPLE for x in machine.links)
 
 
+def proven(machine: sb.Machine, task: Any) -> bool | None:
+    """Whether a program is proven for all inputs, with no limit of length."""
+    if task.domains is None:
+        return None
+    return sb.prove(machine, task.reference, task.domains, latency=task.latency).holds
+
+
 def one(task: Any) -> dict[str, Any]:
     """The row of one task."""
     runs = []
@@ -56,10 +63,11 @@ def one(task: Any) -> dict[str, Any]:
         short = found.links <= 2 * task.reference_links
         gold = far and short and plain(found.machine, task)
         first = found.evidence.first_seconds
+        proof = proven(found.machine, task) if far else None
         method = next((a.method for a in found.evidence.attempts if a.exact), "-")
-        runs.append((found.exact, far, gold, first, seconds, found.links, method))
+        runs.append((found.exact, far, gold, proof, first, seconds, found.links, method))
         print(task.id, seed, runs[-1], flush=True)
-    exact, far, gold, first, seconds, links, methods = zip(*runs, strict=True)
+    exact, far, gold, proofs, first, seconds, links, methods = zip(*runs, strict=True)
     times = [f for f in first if f is not None]
     total = sum(seconds)
     return {
@@ -69,6 +77,7 @@ def one(task: Any) -> dict[str, Any]:
         "verified": sum(exact),
         "exact at 100 times the length": sum(far),
         "gold": sum(gold),
+        "proven": sum(map(bool, proofs)) if task.domains else "-",
         "s to the first, median": float(np.median(times)) if times else "-",
         "s a run, median": float(np.median(seconds)),
         "s a run, worst": float(max(seconds)),

@@ -74,9 +74,11 @@ def _repeats(state: tuple[dict[str, int], int], x: str) -> tuple[Any, int]:
     return (_more(counts, x), repeats), repeats
 
 
-def _largest(counts: dict[str, int], x: str) -> tuple[dict[str, int], dict[str, int]]:
+def _largest(state: tuple[dict[str, int], int], x: str) -> tuple[Any, dict[str, int]]:
+    counts, most = state
     counts = _more(counts, x)
-    return counts, {"duplicate": max(counts.values()) - 1, "end": counts.get(".", 0)}
+    most = max(most, counts[x])
+    return (counts, most), {"duplicate": most - 1, "end": counts.get(".", 0)}
 
 
 def sentences(rng: np.random.Generator, length: int, wide: bool = False) -> Streams:
@@ -138,6 +140,7 @@ COUNTING = (
         level=2,
         reference=Stepwise(_acceptor, (0, 0, 0, True)),
         draws=near_words,
+        arrives={"x": ("a", "b", "c")},
         train_length=18,
         test_lengths=(180, 1800),
         adversarial=hard_words,
@@ -180,8 +183,9 @@ COUNTING = (
         id="P15max",
         name="how often the most frequent token was repeated, and full stops",
         level=3,
-        reference=Stepwise(_largest, {}),
+        reference=Stepwise(_largest, ({}, 0)),
         draws=sentences,
+        arrives={"x": str},
         train_length=12,
         test_lengths=(120, 1000),
         adversarial=full_stops,

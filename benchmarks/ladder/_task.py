@@ -17,7 +17,8 @@ class Task:
     """A program to find: what it answers, how its inputs are drawn, and where it is tested.
 
     `adversarial(length)` gives inputs that programs of the wrong kind fail on; `reference_links`
-    is how many links a program written by hand has.
+    is how many links a program written by hand has. `arrives` says of each stream what a proof
+    must hold for, where that is more than `draws` say.
     """
 
     id: str
@@ -31,6 +32,14 @@ class Task:
     reference_links: int
     tolerance: float = 0
     latency: int = 0
+    arrives: Mapping[str, Any] | None = None
+
+    @property
+    def domains(self) -> Mapping[str, Any] | None:
+        """What may arrive in each stream, if the streams do not depend on each other."""
+        return (
+            self.draws if self.arrives is None and isinstance(self.draws, Mapping) else self.arrives
+        )
 
     def examples(self, seed: int, *, count: int = 24, length: int | None = None) -> Examples:
         """Examples to learn from; 1, 3 or 10 of them make the harder half of the protocol."""

@@ -23,8 +23,11 @@ from snakebird.synthesis.programs._run_folder import RunFolder
 from snakebird.synthesis.programs._shrink import shortest, shrink
 from snakebird.synthesis.programs._verify import Failure, Verdict, verify, verify_fast
 
-TESTS = ((1, 40), (10, 20), (60, 4))
+TESTS = ((1, 250), (10, 20), (60, 4))
 """Held-out inputs: how many times as long as those of training, and how many of each kind."""
+
+LAST = 500_000
+"""Where the seeds of the last held-out inputs begin, which nothing was chosen by."""
 
 EXACTLY = 4
 """So many of each length are checked once more in exact arithmetic."""
@@ -345,14 +348,20 @@ class Search:
                 return verdict.failure
         return None
 
-    def _tests(self, sizes: Sequence[tuple[int, int]]) -> Iterator[tuple[str, Examples]]:
-        """Held-out examples by name; half of those that are drawn are drawn differently."""
+    def _tests(
+        self, sizes: Sequence[tuple[int, int]], *, last: bool = False
+    ) -> Iterator[tuple[str, Examples]]:
+        """Held-out examples by name; half of those that are drawn are drawn differently.
+
+        The `last` ones are others than those that chose among programs.
+        """
+        first = LAST if last else 1000
         if self.held.items:
             yield "held out", self.held
         if self.examples.can_draw:
             for times, count in sizes:
                 draw = lambda wide, t=times, n=count: self.examples.fresh(
-                    t * self.length, n, seed=1000 + self.seed + t, wide=wide
+                    t * self.length, n, seed=first + self.seed + t, wide=wide
                 )
                 both = [item for pair in zip(draw(False), draw(True), strict=True) for item in pair]
                 name = "as long" if times == 1 else f"{times} times as long"
@@ -362,7 +371,7 @@ class Search:
         """The shortest of what was verified, once more in exact arithmetic; else the nearest."""
         for machine in shortest(self.verified):
             failure, verdicts = None, []
-            for name, examples in self._tests(TESTS):
+            for name, examples in self._tests(TESTS, last=True):
                 few = replace(examples, items=examples.items[:EXACTLY])
                 for how, verdict in (
                     (name, verify_fast(machine, examples)),
