@@ -14,7 +14,7 @@ from snakebird.errors import InputError, MachineError, SnakebirdError
 from snakebird.machines import Machine
 from snakebird.machines.tracing import trace
 
-TICKS = 3
+TICKS = 2
 RNG = np.random.default_rng(0)
 SMOOTH = {"tanh": jnp.tanh, "sin": jnp.sin, "cos": jnp.cos, "logistic": jax.nn.sigmoid}
 ONE = SMOOTH | {
@@ -83,10 +83,9 @@ def streams():
 
 
 def agree(machine: Machine, function, inputs) -> None:
-    expected = [function(**{k: jnp.asarray(v[t]) for k, v in inputs.items()}) for t in range(TICKS)]
+    expected = jax.jit(jax.vmap(lambda given: function(**given)))(inputs)
     run, fast = sb.run(machine, inputs=inputs), sb.lower(machine)(inputs)
-    for name in expected[0]:
-        wanted = np.stack([e[name] for e in expected])
+    for name, wanted in expected.items():
         slow = np.stack(
             [np.broadcast_to(_array(v), wanted.shape[1:]) for v in run[f"output.{name}"]]
         )
@@ -98,7 +97,7 @@ def _array(value):
     return np.zeros(()) if isinstance(value, dict) else np.asarray(value)
 
 
-@settings(max_examples=12)
+@settings(max_examples=settings.default.max_examples // 20)  # each is a machine to compile
 @given(functions())
 def test_a_random_function_is_the_machine_it_becomes(function):
     agree(trace(function, x=0.0, v=np.zeros(3)), function, streams())
@@ -131,10 +130,11 @@ def arrays(v, m):
         "rows": m @ v,
         "both": m @ jnp.outer(v, v),
         "inner": v @ v,
+        "attention": jax.nn.softmax(m @ v) @ m,
+        "centered": (v - v.mean()) / jnp.sqrt(v.var() + 0.1) + jnp.hypot(v[0], 1.0) % 0.7,
         "sums": m.sum(0) + v,
         "means": m.mean(axis=1),
         "row": m[1] - v[0],
-        "tiled": jnp.sin(m * v[None, :]),
         "columns": jnp.abs(m + m.mean(1)[:, None]),
         "joined": jnp.concatenate([v[1:], jnp.array([7.0]), m[0]]),
         "total": (m * m).sum(),
@@ -181,6 +181,27 @@ def test_a_step_with_state_is_a_machine_with_memory():
         np.testing.assert_allclose(run[f"output.{name}"], wanted[name], rtol=1e-12)
         np.testing.assert_allclose(fast.number(f"output.{name}"), wanted[name], rtol=1e-12)
     np.testing.assert_allclose(run["angle.result"], wanted["angle"], rtol=1e-12)
+
+
+def test_states_may_be_passed_on_reset_and_shared():
+    def step(state, x):
+        a, b, c, d = state
+        return (b, a, 0.5, b), {"all": a + 10 * b + 100 * c + 1000 * d + x}
+
+    machine = trace(jax.jit(step), state=(1.0, 2.0, 3.0, 4.0), x=0.0)
+    xs = np.zeros(3)
+    _, wanted = jax.lax.scan(step, (1.0, 2.0, 3.0, 4.0), xs)
+    assert sb.run(machine, inputs={"x": xs})["output.all"] == wanted["all"].tolist()
+
+
+def test_a_new_state_is_read_where_it_was_computed():
+    def leap(state, _):
+        speed = state["speed"] - 0.1 * state["place"]
+        return {"speed": speed, "place": state["place"] + 0.1 * speed}, ()
+
+    for function in (leap, jax.jit(leap)):
+        machine = trace(function, state={"place": 1.0, "speed": 0.0}, _=0.0)
+        assert "place.x <- 0.1 * speed.result (instant)" in map(str, machine.links)
 
 
 def test_it_reads_as_the_function_did():
@@ -316,6 +337,8 @@ def test_opaque_keeps_it_as_one_neuron(function):
     [
         (lambda: trace(lambda speed: speed, sped=0.0), "sped", "did you mean 'speed'"),
         (lambda: trace(lambda a, b: a, a=0.0), "missing", "example of b"),
+        (lambda: trace(lambda x: x + jnp.inf, x=0.0), "not finite", "opaque"),
+        (lambda: trace(jnp.abs, x=0.0), "positional only", "lambda x"),
         (lambda: trace(lambda k: k, k=jax.random.key(0)), "expected a number", "sb.noise"),
         (lambda: trace(lambda k: k, k="text"), "found str", "x=0.0"),
         (lambda: trace(lambda s: s, state=1.0), "than two values", "(state, outputs)"),

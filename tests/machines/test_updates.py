@@ -209,12 +209,12 @@ def guarded(strict: bool, **limits: Any) -> Machine:
     ],
 )
 def test_a_guard_lets_pass_what_it_should_and_tells_the_rest(limits, rows):
-    found = both(guarded(strict=False, **limits), 3)
+    found = both(guarded(strict=False, **limits), 2)
     matrix = matrices(found)[-1]
     assert tuple(vv.number(vv.get(matrix, n, "x", "one", "result")) for n in "abc") == rows
     asked = {"a": 1, "b": 3, "c": -2}
     refused = {n: asked[n] - r for n, r in zip("abc", rows, strict=True)}
-    told = vv.get(found[1], "guard", "refused")
+    told = vv.get(found[0], "guard", "refused")
     assert {n: vv.number(vv.get(told, n, "x", "one", "result")) for n in "abc"} == refused
 
 
@@ -228,7 +228,7 @@ def test_what_a_strict_guard_says_and_what_the_fast_engine_does_then():
         "  hint: let the mask allow it: {'b': 1}, or write strict=False to drop it"
     )
     trace = lower(machine, record="guard.refused")(ticks=3)
-    assert trace.number(("guard", "refused", "b", "x", "one", "result")).tolist() == [0, 3, 3]
+    assert trace.number(("guard", "refused", "b", "x", "one", "result")).tolist() == [3, 3, 3]
     with pytest.raises(RoomError) as caught:
         run(guarded(strict=True, links=2), 3)
     assert str(caught.value) == (

@@ -1,5 +1,6 @@
 """Networks as data, and the readable engine."""
 
+from snakebird.machines import _motives as motives
 from snakebird.machines._describe import (
     explain as explain,
     table as table,

@@ -12,6 +12,7 @@ from snakebird.neurons import (
     add_update,
     allocate_update,
     clone_update,
+    constant,
     erase_update,
     guard,
     identity,
@@ -28,6 +29,7 @@ class Editor:
     a neuron that emits a kind of matrix update, and links it into `self.delta`. An update emitted
     at tick t is in the matrix at t+1 and acts on the inputs of tick t+2. The gate `by` is a number
     or a stream: a number scales the update, a tree masks it; by default it is 1 in every tick.
+    A stream comes a tick late, unless you write `sb.instant(stream)`.
     What several of them emit in a tick adds up. Places are written `"n.x"` (a row),
     `"n.x <- m.result"` (an entry) or as tuples of names.
 
@@ -42,7 +44,7 @@ class Editor:
     ...     one, n = constant(name="one"), identity(name="n")
     ...     _ = edit.add("n.x <- one.result", by=0.5)
     >>> run(b.machine, 5)["n.result"]
-    [{}, {}, {}, 0.5, 1.0]
+    [{}, {}, 0.5, 1.0, 1.5]
     """
 
     def __init__(
@@ -60,7 +62,7 @@ class Editor:
         if rows is not None or links >= 0 or change is not None:
             change = -1.0 if change is None else change
             before = guard(links=links, change=change, strict=strict, name="guard")
-            before.feed(matrix=self.matrix, mask=1 if rows is None else rows)
+            before.feed(matrix=self.matrix, mask=_now(1 if rows is None else rows))
             self.network.feed(delta=before.result)
             self.guard = before
 
@@ -78,14 +80,15 @@ class Editor:
 
     def add(self, at: Any, *, by: Any = 1, weight: Any = 1, name: str | None = None) -> Node:
         """Adds `by` to an entry in every tick, or a tree of that shape to a row."""
-        node = add_update(at=place(at), **_named(name)).feed(by=by)
+        node = add_update(at=place(at), **_named(name)).feed(by=_now(by))
         return self._sent(node, node.result, weight)
 
     def set(
         self, at: Any, to: Any, *, by: Any = 1, weight: Any = 1, name: str | None = None
     ) -> Node:
         """Makes what stands at a place equal to `to`, where `by` is 1."""
-        node = set_update(at=place(at), **_named(name)).feed(matrix=self.matrix, value=to, gate=by)
+        node = set_update(at=place(at), **_named(name))
+        node.feed(matrix=self.matrix, value=_now(to), gate=_now(by))
         return self._sent(node, node.result, weight)
 
     def move(
@@ -93,7 +96,7 @@ class Editor:
     ) -> Node:
         """Moves an entry or a row to another place, where it is added."""
         node = move_update(at=place(at), to=place(to), **_named(name))
-        node.feed(matrix=self.matrix, gate=by)
+        node.feed(matrix=self.matrix, gate=_now(by))
         return self._sent(node, node.result, weight)
 
     def clone(
@@ -104,7 +107,7 @@ class Editor:
         The copies are neurons that you made, silent until then.
         """
         node = clone_update(old=tuple(names), new=tuple(names.values()), **_named(name))
-        node.feed(matrix=self.matrix, gate=by)
+        node.feed(matrix=self.matrix, gate=_now(by))
         return self._sent(node, node.result, weight)
 
     def insert(
@@ -130,7 +133,7 @@ class Editor:
             share=share,
             **_named(name),
         )
-        node.feed(matrix=self.matrix, gate=by)
+        node.feed(matrix=self.matrix, gate=_now(by))
         return self._sent(node, node.result, weight)
 
     def erase(self, symbol: Any, *, weight: Any = 1, name: str | None = None) -> Node:
@@ -162,6 +165,13 @@ class Editor:
     def _sent(self, node: Node, update: Stream, weight: Any) -> Node:
         self.send(weight * update)
         return node
+
+
+def _now(given: Any) -> Any:
+    """A number or a tree as a stream that is there from the first tick on; a stream as it is."""
+    if isinstance(given, Stream):
+        return given
+    return instant(constant(value=given) if isinstance(given, Mapping) else given)
 
 
 def _named(name: str | None) -> dict[str, str]:

@@ -89,6 +89,7 @@ def fit(
     length: int | None = None,
     spread: float = 0.1,
     weights: Any = None,
+    relative: bool = False,
     watch: Callable[[Progress], None] | None = None,
     out: str | Path | None = None,
     resume: bool = False,
@@ -104,6 +105,8 @@ def fit(
       evolution strategies in pieces of `length` ticks with perturbations of size `spread`, which
       need no derivatives and an outer step of which costs two pieces a task.
     * `weights`: how much each tick counts, `[ticks]`; all alike by default.
+    * `relative`: every tick counts by the logarithm of its mean loss over the tasks, so that late
+      small losses count as much as early large ones. Not with "pes".
     * `optimizer`: optax; by default Adam at 1e-3 behind a clipped gradient.
     * `watch` is told of every outer step. With `out`, a folder, the history and, every
       `save_every` steps, a checkpoint are kept; `resume=True` goes on from there and ends where a
@@ -130,7 +133,7 @@ def fit(
     """
     check_rule(rule)
     tasks = as_tasks(tasks)
-    estimate = _estimator(gradient, length, spread, tasks.ticks)
+    estimate = _estimator(gradient, length, spread, relative, tasks.ticks)
     _check_counts(steps=steps, batch=batch, save_every=save_every)
     optimizer = _adam() if optimizer is None else optimizer
     weights = _weights(weights, tasks.ticks)
@@ -142,7 +145,7 @@ def fit(
     )
     memory = estimate.begin(rule, tasks, _keys(key, -1, batch))
     state = State(params, optimizer.init(params), memory)
-    told = (batch, gradient, length, spread, type(tasks).__name__, tasks.ticks)
+    told = (batch, gradient, length, spread, relative, type(tasks).__name__, tasks.ticks)
     mark = mark_of((params, weights, jax.random.key_data(key), eqx.filter(tasks, eqx.is_array)), told)
     folder = Folder(None if out is None else Path(out), mark)
     return _outer(setup, state, folder, steps, resume, watch, save_every)
@@ -257,13 +260,15 @@ def _hopeless(note: Step) -> FitError:
     )
 
 
-def _estimator(gradient: str, length: int | None, spread: float, ticks: int) -> Any:
+def _estimator(
+    gradient: str, length: int | None, spread: float, relative: bool, ticks: int
+) -> Any:
     """How the gradient is found. Raises `UnknownNameError` and `InputError`."""
     if gradient not in GRADIENTS:
         hint = suggest(gradient, GRADIENTS)
         raise UnknownNameError(f"no gradient is named {gradient!r}", "meta.fit, gradient", hint)
     if gradient == "full":
-        return Backpropagation(ticks)
+        return Backpropagation(ticks, relative)
     if length is None or length < 1 or ticks % length:
         what = "is not given" if length is None else f"is {length}"
         raise InputError(
@@ -273,7 +278,15 @@ def _estimator(gradient: str, length: int | None, spread: float, ticks: int) -> 
         )
     if not spread > 0:
         raise InputError(f"spread is {spread}", "meta.fit", "write spread=0.1")
-    return Backpropagation(length) if gradient == "truncated" else Persistent(length, spread)
+    if gradient == "truncated":
+        return Backpropagation(length, relative)
+    if relative:
+        raise InputError(
+            "relative losses have no evolution strategy",
+            "meta.fit, gradient='pes'",
+            "leave out relative=, or write gradient='truncated'",
+        )
+    return Persistent(length, spread)
 
 
 def _divisor(ticks: int) -> int:

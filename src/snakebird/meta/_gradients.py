@@ -21,6 +21,8 @@ from snakebird.meta._tasks import Tasks
 
 FINE, SLOPE = -1, -2
 """In place of the tick at which a task diverged: nowhere; only its gradient did."""
+_LEAST = 1e-8
+"""A loss below this is as good as none, where losses count by their logarithm."""
 
 
 class Estimate(NamedTuple):
@@ -36,9 +38,15 @@ class Estimate(NamedTuple):
 
 
 class Backpropagation(eqx.Module):
-    """Reverse mode through pieces of `length` ticks; one piece is the full gradient."""
+    """Reverse mode through pieces of `length` ticks; one piece is the full gradient.
+
+    With `relative` it is the gradient of the mean logarithm, over ticks, of the mean loss over
+    tasks: late ticks with small losses then count as much as early ones, and no task that goes
+    astray drowns the others.
+    """
 
     length: int = eqx.field(static=True)
+    relative: bool = eqx.field(static=True, default=False)
 
     def begin(self, rule: Any, tasks: Tasks, keys: Any) -> Any:
         """What is kept from one outer step to the next: nothing."""
@@ -79,7 +87,9 @@ class Backpropagation(eqx.Module):
         go = lambda task, own: advance(rule, tasks, task, own, first, self.length)
         carry, losses = jax.vmap(go)(drawn, carry)
         own = jax.lax.dynamic_slice_in_dim(weights, first, self.length)
-        return jnp.mean(losses @ own) / tasks.ticks, (carry, losses)
+        mean = losses.mean(0)
+        mean = jnp.log(mean + _LEAST) if self.relative else mean
+        return mean @ own / tasks.ticks, (carry, losses)
 
 
 class Pairs(NamedTuple):

@@ -77,6 +77,8 @@ class Emitter:
 
     def _offset(self, value: np.ndarray) -> Term:
         """A constant: a link from the neuron `one`, or for an array a neuron of its own."""
+        if not np.isfinite(value).all():
+            raise Inexpressible("a constant in it is not finite")
         if value.shape == ():
             return Term(None, (), plain(value), True)
         return Term(self._constant(value, True), ("result",), 1, True)
@@ -114,8 +116,9 @@ class Emitter:
     def _opaque_map(self, part: Part, x: Stream) -> Node:
         if not self._opaque:
             raise Inexpressible("no neuron of the catalogue moves entries so", part.spot)
+        assert part.map is not None
         function = partial(_apply, map=part.map, axes=len(part.origin.shape))
-        at = ("map", part.origin, part.map.tobytes())  # type: ignore[union-attr]
+        at = ("map", part.origin, part.map.tobytes())
         if at not in self._made:
             kind = sn.call_neuron(
                 function, inputs=("x",), shapes={"x": part.origin.shape}, train=False

@@ -5,7 +5,7 @@ gives the wire of its output (a list where there are several), or raises `Inexpr
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -20,20 +20,35 @@ from snakebird.machines.tracing._wires import Inexpressible, Shape, Wire, consta
 TINY = 1e-18
 """The floor of `reciprocal` here: its square is the least that single precision holds."""
 
-LINEAR: dict[str, tuple[int, ...] | None] = {
-    "reshape": (0,), "squeeze": (0,), "broadcast_in_dim": (0,), "transpose": (0,), "slice": (0,),
-    "rev": (0,), "reduce_sum": (0,), "cumsum": (0,), "expand_dims": (0,), "split": (0,),
-    "dynamic_slice": (0,), "gather": (0,), "dynamic_update_slice": (0, 1), "scatter": (0, 2),
-    "scatter-add": (0, 2), "pad": (0, 1), "concatenate": None, "stack": None,
+LINEAR: dict[str, tuple[int, ...]] = {
+    "cumsum": (0,), "dynamic_slice": (0,), "gather": (0,), "pad": (0, 1),
+    "dynamic_update_slice": (0, 1), "scatter": (0, 2), "scatter-add": (0, 2),
 }  # fmt: skip
 """Primitives that only move entries and add them up, and the inputs that are moved."""
+
+MOVES: dict[str, Callable[..., Any]] = {
+    "reshape": lambda x, p: np.reshape(x, p["new_sizes"]),
+    "squeeze": lambda x, p: np.squeeze(x, p["dimensions"]),
+    "transpose": lambda x, p: np.transpose(x, p["permutation"]),
+    "broadcast_in_dim": lambda x, p: _broadcast(x, p["shape"], p["broadcast_dimensions"]),
+    "slice": lambda x, p: x[_cuts(p["start_indices"], p["limit_indices"], p["strides"])],
+    "rev": lambda x, p: np.flip(x, p["dimensions"]),
+    "reduce_sum": lambda x, p: np.asarray(np.sum(x, p["axes"])),
+}
+"""The most frequent of them as functions of NumPy and their parameters."""
+
+JOINS: dict[str, Callable[..., Any]] = {
+    "concatenate": lambda xs, p: np.concatenate(xs, p["dimension"]),
+    "stack": lambda xs, p: np.stack(xs, p["axis"]),
+}
+"""Those with any number of inputs."""
 
 NAMED: dict[str, Callable[..., Any]] = {
     "exp": jnp.exp, "exp2": jnp.exp2, "expm1": jnp.expm1, "log": jnp.log, "log1p": jnp.log1p,
     "sqrt": jnp.sqrt, "rsqrt": jax.lax.rsqrt, "cbrt": jnp.cbrt, "pow": jnp.power, "tan": jnp.tan,
     "asin": jnp.arcsin, "acos": jnp.arccos, "atan": jnp.arctan, "atan2": jnp.arctan2,
     "sinh": jnp.sinh, "cosh": jnp.cosh, "asinh": jnp.arcsinh, "acosh": jnp.arccosh,
-    "atanh": jnp.arctanh, "erf": jax.lax.erf, "floor": jnp.floor, "ceil": jnp.ceil,
+    "atanh": jnp.arctanh, "erf": jax.lax.erf, "floor": jnp.floor, "ceil": jnp.ceil, "rem": jax.lax.rem,
     "stop_gradient": jax.lax.stop_gradient,
 }  # fmt: skip
 """Functions of single numbers that a call neuron computes under their own name."""
@@ -60,31 +75,65 @@ def _spread(walk: Walk, equation: Any, wire: Wire, shape: Shape) -> Wire:
     """A value at every entry of an array, as arithmetic has it."""
     if wire.shape == shape:
         return wire
-    return walk.linear(equation, lambda x: jnp.broadcast_to(x, shape), [wire], (0,))
+    return walk.linear(equation, lambda x: np.broadcast_to(x, shape), [wire], (0,))
 
 
 def _is_number(wire: Wire) -> bool:
     """Whether a constant is one and the same number everywhere."""
-    return (
-        wire.known and bool(np.all(wire.value == wire.value.flat[0])) if wire.value.size else False
-    )
+    return wire.value.size > 0 and bool(np.all(wire.value == wire.value.flat[0]))
+
+
+def _infinite(wire: Wire) -> int:
+    """1 or -1 for a constant that is infinite everywhere, else 0; streams are finite."""
+    if not wire.known or not _is_number(wire) or not np.isinf(wire.value.flat[0]):
+        return 0
+    return 1 if wire.value.flat[0] > 0 else -1
+
+
+def _broadcast(x: Any, shape: Shape, axes: tuple[int, ...]) -> np.ndarray:
+    wide = [x.shape[axes.index(k)] if k in axes else 1 for k in range(len(shape))]
+    return np.broadcast_to(np.reshape(x, wide), shape)
+
+
+def _cuts(first: Any, last: Any, strides: Any) -> tuple[slice, ...]:
+    steps = strides or (1,) * len(first)
+    return tuple(slice(*cut) for cut in zip(first, last, steps, strict=True))
+
+
+@rule(*MOVES)
+def _move(walk: Walk, equation: Any, x: Wire) -> Wire:
+    name = equation.primitive.name
+    move = lambda v: MOVES[name](v, equation.params)
+    return walk.linear(equation, move, [x], (0,), renames=name in ("reshape", "squeeze"))
+
+
+@rule(*JOINS)
+def _join(walk: Walk, equation: Any, *wires: Wire) -> Wire:
+    join = JOINS[equation.primitive.name]
+    return walk.linear(equation, lambda *v: join(v, equation.params), wires, range(len(wires)))
+
+
+@rule("split")
+def _split(walk: Walk, equation: Any, x: Wire) -> list[Wire]:
+    ends, axis = np.cumsum(equation.params["sizes"])[:-1], equation.params["axis"]
+    return [
+        walk.linear(equation, lambda v, k=k: np.split(v, ends, axis)[k], [x], (0,))
+        for k in range(len(equation.outvars))
+    ]
 
 
 @rule(*LINEAR)
-def _linear(walk: Walk, equation: Any, *wires: Wire) -> Any:
+def _linear(walk: Walk, equation: Any, *wires: Wire) -> Wire:
     slots = LINEAR[equation.primitive.name]
-    slots = tuple(range(len(wires))) if slots is None else slots
-    for k, wire in enumerate(wires):
-        if k not in slots and not wire.known:
-            raise Inexpressible("which entries it takes depends on a stream")
-    typed = lambda values: [
-        x if k in slots else x.astype(equation.invars[k].aval.dtype) for k, x in enumerate(values)
-    ]
-    outputs = [
-        walk.linear(equation, lambda *x, k=k: bind(equation, *typed(x))[k], wires, slots)
-        for k in range(len(equation.outvars))
-    ]
-    return outputs if len(outputs) > 1 else outputs[0]
+    if not all(wire.known for k, wire in enumerate(wires) if k not in slots):
+        raise Inexpressible("which entries it takes depends on a stream")
+    kinds = [var.aval.dtype for var in equation.invars]
+
+    def move(*values: Any) -> Any:
+        typed = (jnp.asarray(x, None if k in slots else kinds[k]) for k, x in enumerate(values))
+        return bind(equation, *typed)[0]
+
+    return walk.linear(equation, move, wires, slots)
 
 
 @rule(*SAME)
@@ -123,7 +172,7 @@ def _mul(walk: Walk, equation: Any, x: Wire, y: Wire) -> Wire:
         return walk.product(x, y, shape)
     if _is_number(y):
         return _spread(walk, equation, x, shape).scaled(plain(y.value.flat[0]))
-    return walk.linear(equation, lambda v: v * jnp.asarray(y.value), [x], (0,), free=True)
+    return walk.linear(equation, lambda v: v * y.value, [x], (0,), free=True)
 
 
 @rule("div")
@@ -183,6 +232,8 @@ def _sign(walk: Walk, equation: Any, x: Wire) -> Wire:
 def _extreme(walk: Walk, equation: Any, x: Wire, y: Wire) -> Wire:
     shape, larger = _shape(equation), equation.primitive.name == "max"
     x, y = (_spread(walk, equation, wire, shape) for wire in (x, y))
+    if any(_infinite(wire) == (-1 if larger else 1) for wire in (x, y)):
+        return y if x.known else x
     if larger and any(wire.known and not wire.value.any() for wire in (x, y)):
         return walk.neuron(sn.relu, {"x": y if x.known else x}, shape)
     return walk.neuron(sn.maximum if larger else sn.minimum, {"x": x, "y": y}, shape)
@@ -203,6 +254,7 @@ def _named(walk: Walk, equation: Any, *wires: Wire) -> Wire:
     return walk.neuron(kind, given, shape)
 
 
+@lru_cache(maxsize=256)
 def _call(function: Callable[..., Any], names: tuple[str, ...], shape: Shape) -> Any:
     shapes = dict.fromkeys(names, shape) if shape else None
     return sn.call_neuron(function, inputs=names, shapes=shapes, train=False)
@@ -212,6 +264,9 @@ def _call(function: Callable[..., Any], names: tuple[str, ...], shape: Shape) ->
 def _compare(walk: Walk, equation: Any, x: Wire, y: Wire) -> Wire:
     name = equation.primitive.name
     above, below = (x, y) if name in ("gt", "le") else (y, x)
+    if sign := _infinite(above) - _infinite(below):
+        truth = (sign > 0) == (name in ("gt", "lt"))
+        return constant(np.full(_shape(equation), int(truth)))
     strict = walk.step(_add(walk, equation, above, below.scaled(-1)))
     return strict if name in ("gt", "lt") else _opposite(strict)
 
@@ -222,6 +277,8 @@ def _opposite(truth: Wire) -> Wire:
 
 @rule("ne", "xor")
 def _unequal(walk: Walk, equation: Any, x: Wire, y: Wire) -> Wire:
+    if _infinite(x) or _infinite(y):
+        return constant(np.ones(_shape(equation), int))
     gap = _add(walk, equation, x, y.scaled(-1))
     return walk.step(walk.neuron(sn.absolute, {"x": gap}, gap.shape))
 
@@ -250,8 +307,8 @@ def _not(walk: Walk, equation: Any, x: Wire) -> Wire:
 @rule("select_n")
 def _select(walk: Walk, equation: Any, which: Wire, *cases: Wire) -> Wire:
     if which.known:
-        at = jnp.asarray(which.value, equation.invars[0].aval.dtype)
-        choose = lambda *values: bind(equation, at, *values)[0]
+        at = which.value.astype(int)
+        choose = lambda *values: np.choose(at, values)
         return walk.linear(equation, choose, cases, range(len(cases)))
     is_truth = equation.invars[0].aval.dtype.kind == "b"
     return _chosen(walk, equation, _weights(walk, which, len(cases), is_truth), cases)
@@ -302,19 +359,20 @@ def _weighted(walk: Walk, equation: Any, weight: Wire, case: Wire, shape: Shape)
         return walk.product(weight, case, shape)
     if _is_number(case):
         return _spread(walk, equation, weight, shape).scaled(plain(case.value.flat[0]))
-    return walk.linear(equation, lambda v: v * jnp.asarray(case.value), [weight], (0,), free=True)
+    return walk.linear(equation, lambda v: v * case.value, [weight], (0,), free=True)
 
 
 @rule("dot_general")
 def _dot(walk: Walk, equation: Any, x: Wire, y: Wire) -> Wire:
-    given = {k: v for k, v in equation.params.items() if k != "preferred_element_type"}
-    dot = partial(jax.lax.dot_general, **given)
-    if x.known or y.known:
-        known, slot = (x, 1) if x.known else (y, 0)
-        at = jnp.asarray(known.value)
-        function = (lambda v: dot(at, v)) if slot else (lambda v: dot(v, at))
-        return walk.linear(equation, function, [y if slot else x], (0,), free=True)
     (left, right), (batch, _) = equation.params["dimension_numbers"]
+    if x.known or y.known:
+        dot = lambda a, b: np.asarray(np.tensordot(a, b, (left, right)))
+        if batch:
+            numbers = equation.params["dimension_numbers"]
+            dot = lambda a, b: jax.lax.dot_general(jnp.asarray(a), jnp.asarray(b), numbers)
+        if x.known:
+            return walk.linear(equation, lambda v: dot(x.value, v), [y], (0,), free=True)
+        return walk.linear(equation, lambda v: dot(v, y.value), [x], (0,), free=True)
     axes, ranks = (tuple(left), tuple(right)), (len(x.shape), len(y.shape))
     if axes == ((0,), (0,)) and ranks == (1, 1):
         return walk.neuron(sn.inner, {"x": x, "y": y}, _shape(equation))
@@ -331,7 +389,7 @@ def _reduce(walk: Walk, equation: Any, x: Wire) -> Wire:
     kinds = {"max": sn.maximum, "or": sn.maximum, "prod": sn.product}
     axes = equation.params["axes"]
     rest = _shape(equation)
-    front = lambda v: jnp.moveaxis(v, axes, range(len(axes))).reshape(-1, *rest)
+    front = lambda v: np.moveaxis(v, axes, range(len(axes))).reshape(-1, *rest)
     if len(axes) == 1:
         return _combined(walk, equation, kinds.get(name, sn.minimum), x, axes[0])
     rows = walk.linear(equation, front, [x], (0,))
@@ -345,8 +403,8 @@ def _combined(walk: Walk, equation: Any, kind: Any, x: Wire, axis: int) -> Wire:
         raise Inexpressible("there is nothing to combine")
 
     def cut(low: int, high: int) -> Wire:
-        part = lambda v: jax.lax.slice_in_dim(v, low, high, axis=axis)
-        sole = lambda v: jnp.squeeze(part(v), axis)
+        part = lambda v: np.take(v, range(low, high), axis)
+        sole = lambda v: np.asarray(np.take(v, low, axis))
         return walk.linear(equation, sole if high - low == 1 else part, [x], (0,))
 
     half = size // 2

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import Var
 from jax.tree_util import keystr, tree_flatten_with_path
 
 from snakebird import neurons as sn, vvalues as vv
@@ -75,7 +76,8 @@ def trace(
     count = _check_states(held, shape)
     landings = _landings(emitter, nodes, closed.jaxpr.outvars[:count])
     try:
-        outputs = walk.run(closed.jaxpr, closed.consts, wires, dict(landings))
+        early = {var: land for var, land in landings if isinstance(var, Var)}
+        outputs = walk.run(closed.jaxpr, closed.consts, wires, early)
         for (_, land), wire in zip(landings, outputs, strict=False):
             land(wire)
         _give(emitter, _names(shape[1] if held else shape, "result"), outputs[count:])
@@ -114,12 +116,14 @@ def _check_arguments(function: Any, held: tuple[Any, ...], examples: Mapping[str
         known = list(signature.parameters)[len(held) :]
         wrong = [key for key in examples if key not in known]
         missing = [key for key in known if key not in examples]
-        hint = suggest(wrong[0], known) if wrong else f"give an example of {', '.join(missing)}"
+        hint = "arguments go in by name: wrap it, lambda x: function(x)"
+        if wrong or missing:
+            hint = suggest(wrong[0], known) if wrong else f"give an example of {', '.join(missing)}"
         raise InputError(
             f"the function takes {signature}, and the streams are {', '.join(examples) or 'none'}:"
             f" {error}",
             "trace",
-            hint if wrong or missing else "name each stream like the argument it is for",
+            hint,
         ) from None
 
 

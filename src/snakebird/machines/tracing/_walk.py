@@ -153,39 +153,49 @@ class Walk:
         slots: Sequence[int],
         *,
         free: bool = False,
+        renames: bool = False,
     ) -> Wire:
         """What a function gives that is linear in its arguments `slots`, the others constants.
 
-        `free` says that its coefficients are numbers of the user.
+        `free` says that its coefficients are numbers of the user, `renames` that it only gives the
+        entries another shape.
         """
-        values = [jnp.asarray(wire.value) for wire in wires]
-        none = [jnp.zeros_like(v) if k in slots else v for k, v in enumerate(values)]
+        values = [wire.value for wire in wires]
+        none = [np.zeros_like(v) if k in slots else v for k, v in enumerate(values)]
         at = lambda k, x: function(*none[:k], x, *none[k + 1 :])
-        found = constant(function(*values))
-        parts: list[Part] = []
+        found = function(*values)
+        # Where a function is one of NumPy, nothing has to be compiled.
+        each = _one_by_one if isinstance(found, (np.ndarray, np.generic)) else jax.vmap
+        found = constant(np.asarray(found, jnp.result_type(float)))
         spot = Spot(equation, self._calls)
+        parts: list[Part] = []
         for k in slots:
             for part in wires[k].parts:
-                moved = self._moved(part, wires[k].shape, found.shape, partial(at, k), free)
+                if not renames:
+                    part = self._kept_apart(part, wires[k].shape, free)
+                moved = self._moved(part, wires[k].shape, found.shape, each(partial(at, k)), free)
                 parts += () if moved is None else (moved._replace(spot=spot),)
         return Wire(found.shape, tuple(parts), found.offset)
 
+    def _kept_apart(self, part: Part, shape: Shape, free: bool) -> Part:
+        """The part as an output, where the user's numbers would mix with what only moves entries."""
+        mixes = part.origin.shape != () and (part.free or (free and part.map is not None))
+        return self.emitter.flushed(part, shape) if mixes else part
+
     def _moved(
-        self, part: Part, shape: Shape, out: Shape, function: Callable[..., Any], free: bool
+        self, part: Part, shape: Shape, out: Shape, each: Callable[..., Any], free: bool
     ) -> Part | None:
-        """A part after a linear function; the user's numbers are kept apart from other maps."""
-        if part.origin.shape != () and (part.free or (free and part.map is not None)):
-            part = self.emitter.flushed(part, shape)
-        size = int(np.prod(part.origin.shape, dtype=int))
+        """A part after a linear function, which `each` applies to every column of a map."""
+        size, kind = int(np.prod(part.origin.shape, dtype=int)), jnp.result_type(float)
         if size * int(np.prod(out, dtype=int)) > MOST:
             raise Inexpressible(f"a linear map from {size} numbers to {list(out)} is too large")
-        columns = np.eye(size).reshape((size, *shape)) if part.map is None else part.map
-        columns = jnp.asarray(columns.reshape((size, *shape)), jnp.result_type(float))
-        map = np.asarray(jax.vmap(function)(columns)).reshape((*part.origin.shape, *out))
+        columns = np.eye(size, dtype=kind) if part.map is None else part.map
+        map = np.asarray(each(columns.reshape((size, *shape))), kind)
         before = None
         if part.map is not None:
             alone = lambda: self.emitter.flushed(part, shape)
-            before = lambda: self._moved(alone(), shape, out, function, free)
+            before = lambda: self._moved(alone(), shape, out, each, free)
+        map = map.reshape((*part.origin.shape, *out))
         made = Part(part.origin, part.weight, map, part.free or free, before=before)
         return simplified(made, out)
 
@@ -209,6 +219,11 @@ class Walk:
             Wire(shape, (Part(Origin(node, (name,), shape)),))
             for name, shape in zip(outputs, shapes, strict=True)
         ]
+
+
+def _one_by_one(function: Callable[..., Any]) -> Callable[[np.ndarray], np.ndarray]:
+    """What `jax.vmap` gives, for functions of NumPy."""
+    return lambda columns: np.stack([function(column) for column in columns])
 
 
 def inner_jaxpr(given: ClosedJaxpr | Jaxpr) -> Jaxpr:
@@ -253,5 +268,5 @@ def _bound(*streams: Any, equation: Any, wires: Sequence[Wire | None]) -> Any:
     kind = jnp.result_type(
         float, *(x for x in streams if jnp.issubdtype(jnp.result_type(x), float))
     )
-    results = tuple(jnp.asarray(given).astype(kind) for given in bind(equation, *values))
-    return results if len(results) > 1 else results[0]
+    results = [jnp.asarray(given).astype(kind) for given in bind(equation, *values)]
+    return tuple(results) if len(results) > 1 else results[0]

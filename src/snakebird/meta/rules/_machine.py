@@ -1,14 +1,16 @@
 """A lowered machine as a rule: what it has learned are its streams, its matrix among them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from snakebird.errors import InputError, UnknownNameError, suggest
-from snakebird.lowering import Lowered
+from snakebird.lowering import Lowered, lift
+from snakebird.machines import Machine
 
 
 class MachineRule(eqx.Module):
@@ -17,8 +19,12 @@ class MachineRule(eqx.Module):
     * `low`: the machine, lowered with its answer recorded;
     * `inputs`: which entry of the observation each source gets; an observation that is no dict
       goes to the only source;
-    * `answer`: the recorded port, or whole neuron, that holds the prediction, an array;
+    * `answer`: the recorded port, or ports, whose streams side by side are the prediction, an array;
     * `features`: applied to the entry `"x"` of the observation first; trained too.
+
+    Training scales the trainable links by factors above zero, whose logarithms `factors` it moves:
+    links keep their signs, and what stands under a reciprocal keeps off the pole. Other numbers of
+    the machine are trained as they are. `machine` is the machine with all that was learned.
 
     The answer is looked up ahead, in ticks without any message that are then taken back, so that
     the machine may have any depth and still sees one observation a tick.
@@ -36,16 +42,17 @@ class MachineRule(eqx.Module):
     """
 
     low: Lowered
+    factors: Float[Array, " links"]
     features: Any
     inputs: tuple[tuple[str, str], ...] = eqx.field(static=True)
-    answer: str = eqx.field(static=True)
+    answer: tuple[str, ...] = eqx.field(static=True)
     latency: int = eqx.field(static=True)
 
     def __init__(
         self,
         low: Lowered,
         inputs: Mapping[str, str],
-        answer: str,
+        answer: str | Sequence[str],
         *,
         latency: int = 1,
         features: Any = None,
@@ -60,20 +67,35 @@ class MachineRule(eqx.Module):
                 hint = suggest(source, neurons)
                 raise UnknownNameError(f"there is no source {source!r}", "MachineRule, inputs", hint)
         self.low, self.features = low, features
-        self.inputs, self.answer, self.latency = tuple(inputs.items()), answer, latency
+        self.factors = jnp.zeros_like(low.weights)
+        self.inputs, self.latency = tuple(inputs.items()), latency
+        self.answer = (answer,) if isinstance(answer, str) else tuple(answer)
 
     def init(self, observation: Any, *, key: Any) -> Any:
         """The machine before its first tick, and its randomness."""
-        return self.low.first_state, key
+        return self._scaled().first_state, key
+
+    @property
+    def machine(self) -> Machine:
+        """The machine with all that was learned."""
+        return lift(self._scaled())
+
+    def _scaled(self) -> Lowered:
+        free = self.low.plan.free_weights
+        weights = jax.lax.stop_gradient(self.low.weights)
+        scaled = weights * jnp.exp(jnp.where(free, self.factors, 0.0))
+        return eqx.tree_at(lambda low: low.weights, self.low, scaled)
 
     def __call__(self, state: Any, observation: Any) -> tuple[Any, Any]:
         outputs, key = state
         key, now = jax.random.split(key)
-        outputs, trace = self.low.tick(outputs, self._messages(observation), key=now)
+        low = self._scaled()
+        outputs, trace = low.tick(outputs, self._messages(observation), key=now)
         ahead = outputs
         for _ in range(self.latency):
-            ahead, trace = self.low.tick(ahead, key=now)
-        return (outputs, key), trace[self.answer].data[0]
+            ahead, trace = low.tick(ahead, key=now)
+        said = [trace[port].data[0] for port in self.answer]
+        return (outputs, key), jnp.concatenate(said)
 
     def _messages(self, observation: Any) -> dict[str, Any]:
         if self.features is not None:

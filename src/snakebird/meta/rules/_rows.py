@@ -35,11 +35,12 @@ def rows_machine(
     """A machine that learns a linear map from `inputs` to `outputs` numbers in its own matrix.
 
     The rows of the neuron `answer` are the map, those of `gain` a second memory of the inputs.
-    In each tick both change by one outer product, of a linear combination of the error and the
-    gain with one of the gain over its spread and the input; the coefficients are to be learned.
-    Some of them make it the delta rule, others recursive least squares (its second memory is
-    then the inverse of the inputs' covariance), with forgetting where `forget` lets the second
-    memory grow by a multiple of itself.
+    In each tick both change by one outer product: of a linear combination of the error and the
+    gain, with the gain over its spread. The coefficients are to be learned, and where the second
+    memory begins. Where the gain has no part in the changes, that is the delta rule; where it has
+    as much as the error, recursive least squares, the second memory being the inverse of the
+    inputs' covariance. No coefficients above zero make the second memory unstable. It can grow by a
+    multiple of itself with `forget`: then it forgets.
 
     `frozen` leaves out the link by which the matrix changes; with `random` changes of the same
     size and place, but random, arrive there.
@@ -79,7 +80,8 @@ def rows_rule(
     """
     machine = rows_machine(inputs, outputs, forget=forget, frozen=frozen, random=random)
     wires = {"x": "x", "y": "y", "given": "given"}
-    return MachineRule(lower(machine, record="answer"), wires, "answer", features=features)
+    ports = [f"answer.o{k:02d}" for k in range(outputs)]
+    return MachineRule(lower(machine, record=ports), wires, ports, features=features)
 
 
 def _neurons(inputs: list[str], outputs: list[str]) -> dict[str, Any]:
@@ -97,6 +99,7 @@ def _neurons(inputs: list[str], outputs: list[str]) -> dict[str, Any]:
         "answer": "output",
         "gain": "output",
         "error": "identity",
+        "weighed": "identity",
         "spread": "inner",
         "scale": "reciprocal",
         "scaled": "gate",
@@ -118,26 +121,26 @@ def _given_links() -> list[Link]:
         _fixed("spread.x", "x.signal"),
         _now("error.x", "y.signal"),
         _now("error.x", "answer", -1.0),
-        _now("spread.y", "gain"),
+        _now("spread.y", "weighed.result"),
         _now("scaled.mask", "scale.result"),
         _now("scaled.value", "gain"),
+        _now("scale.x", "spread.dot"),
+        _now("taught.value", "scaled.result"),
         _now("taught.mask", "given.signal"),
         _now("columns.y", "taught.result"),
         _now("error_rows.y", "error.result"),
-        _now("gain_rows.y", "gain"),
+        _now("gain_rows.y", "weighed.result"),
+        _now("change.x", "gain_rows.result", -1.0),
         _now("change.y", "columns.result"),
     ]
 
 
 def _learned_links(names: list[str]) -> list[Link]:
-    """What is learned: seven coefficients, of which one is the second memory's start, a row each."""
+    """What is learned: three coefficients, and where the second memory begins."""
     return [
         Link("scale", "x", ("one", "result"), 1.0),
-        _learned("scale.x", "spread.dot", 1.0),
-        _learned("taught.value", "scaled.result", 0.5),
-        Link("taught", "value", ("x", "signal"), 0.1),
         _learned("change.x", "error_rows.result", 0.5),
-        _learned("change.x", "gain_rows.result", -0.1),
+        _learned("weighed.x", "gain", 0.1),
         *(Link("gain", name, ("x", "signal", name), 1.0) for name in names),
     ]
 

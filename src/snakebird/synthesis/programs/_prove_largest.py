@@ -39,7 +39,7 @@ class Largest:
     """The largest numbers of a state of unknowns, `other` being the token that stands for many."""
 
     def __init__(self, before: Encoded, points: Sequence[str], other: str | None):
-        self.other, self.points = other or "", points
+        self.other, self.points = "" if other is None else other, points
         self.rests: dict[Cell, Rest] = {}
         self.facts: list[Any] = []
         for cell, whole in before.alone.items():
