@@ -17,6 +17,7 @@ from benchmarks import (
     copies,
     few_strings,
     fit_time,
+    layers,
     problems,
     recovery,
     repairs,
@@ -41,6 +42,10 @@ SUITE: dict[str, tuple[str, Callable[[], Any]]] = {
     "copies": ("A thousand copies: vmap against a loop", copies.copies),
     "sparse": ("A large sparse machine, float32", ticks.sparse),
     "growth": ("The cost of a tick by size", ticks.growth),
+    "layers": (
+        "Layers as machines against Equinox: one gradient step, 64 ticks, batch 16, width 64, float32",
+        layers.training,
+    ),
     "solves": (
         "Loss and gradient through a solve: Lotka-Volterra with a net 2-32-32-2, float64",
         solves.solves,

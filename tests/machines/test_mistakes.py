@@ -9,7 +9,7 @@ import pytest
 
 from snakebird import neurons as n
 from snakebird.errors import MachineError, SnakebirdError, UnknownNameError
-from snakebird.machines import Link, Machine, clone, clone_update, insert, run
+from snakebird.machines import Link, Machine, clone, insert, run
 
 PAIR = {"a": "relu", "b": "relu"}
 WEIGHTS = "  at link a.x <- b.result\n  hint: weights are ints, floats or fractions"
@@ -85,10 +85,6 @@ MISTAKES = {
     ),
     "clone to one": (
         lambda: clone(chain(), {"n": "c", "r": "c"}),
-        "two copies are named 'c'\n  at clone\n  hint: give each copy a name of its own",
-    ),
-    "clone update to one": (
-        lambda: clone_update({}, {"n": "c", "r": "c"}),
         "two copies are named 'c'\n  at clone\n  hint: give each copy a name of its own",
     ),
     "insert over": (

@@ -48,6 +48,9 @@ TWO = {
     "switch": lambda a, b: jax.lax.switch(
         (a.sum() > 0).astype(int) + (b.sum() > 0), [jnp.sin, lambda x: -x, lambda x: x * x], a
     ),
+    "wide": lambda a, b: jax.lax.switch(
+        2 * (a.sum() > 0).astype(int), [jnp.tanh, jnp.abs, lambda x: 2 * x], b
+    ),
     "dot": lambda a, b: jnp.dot(a, b) + a,
 }
 
@@ -97,7 +100,7 @@ def _array(value):
     return np.zeros(()) if isinstance(value, dict) else np.asarray(value)
 
 
-@settings(max_examples=settings.default.max_examples // 20)  # each is a machine to compile
+@settings(max_examples=settings().max_examples // 20)  # each is a machine to compile
 @given(functions())
 def test_a_random_function_is_the_machine_it_becomes(function):
     agree(trace(function, x=0.0, v=np.zeros(3)), function, streams())
@@ -338,6 +341,11 @@ def test_opaque_keeps_it_as_one_neuron(function):
         (lambda: trace(lambda speed: speed, sped=0.0), "sped", "did you mean 'speed'"),
         (lambda: trace(lambda a, b: a, a=0.0), "missing", "example of b"),
         (lambda: trace(lambda x: x + jnp.inf, x=0.0), "not finite", "opaque"),
+        (
+            lambda: jax.jit(lambda w: trace(lambda x: w * x, x=0.0) and w)(1.0),
+            "JAX is tracing",
+            "outside of jit",
+        ),
         (lambda: trace(jnp.abs, x=0.0), "positional only", "lambda x"),
         (lambda: trace(lambda k: k, k=jax.random.key(0)), "expected a number", "sb.noise"),
         (lambda: trace(lambda k: k, k="text"), "found str", "x=0.0"),

@@ -12,7 +12,7 @@ import snakebird as sb
 from snakebird import vvalues as vv
 from snakebird.errors import MachineError, RoomError
 from snakebird.lowering import lower
-from snakebird.machines import Editor, Machine, run
+from snakebird.machines import Editor, Machine, from_json, run, to_json
 from snakebird.machines._updates import place
 from tests.lowering.slopes import check_slopes
 
@@ -218,6 +218,23 @@ def test_a_guard_lets_pass_what_it_should_and_tells_the_rest(limits, rows):
     assert {n: vv.number(vv.get(told, n, "x", "one", "result")) for n in "abc"} == refused
 
 
+def test_the_mask_of_a_guard_may_be_a_stream():
+    with sb.Builder() as b:
+        mask = sb.source(space=vv.Space([("n",)]), name="mask")
+        edit = Editor(rows=sb.instant(mask), strict=False)
+        sb.constant(name="one")
+        sb.identity(name="n")
+        edit.add("n.x <- one.result")
+    found = both(b.machine, 5, mask=[None, {"n": 1}, {"n": 0.5}])
+    assert entry(found, "n.x <- one.result") == [0, 0, 1, 1.5, 1.5]
+
+
+def test_a_machine_that_edits_itself_is_saved_and_printed():
+    machine = guarded(strict=True, rows={"a": 1}, links=2)
+    assert from_json(to_json(machine)) == machine
+    assert "sb.guard(" in str(machine)
+
+
 def test_what_a_strict_guard_says_and_what_the_fast_engine_does_then():
     machine = guarded(strict=True, rows={"a": 1, "c": {"x": 1}})
     with pytest.raises(RoomError) as caught:
@@ -270,6 +287,7 @@ def test_many_cycles_of_a_machine_that_edits_itself_inside_one_outer_tick():
     assert [now["host"]["x"] for now in outer] == pytest.approx(alone[cycles - 1 :: cycles])
 
 
+@pytest.mark.slow
 def test_one_hosted_machine_edits_another_and_gradients_pass():
     neuron = sb.machine_neuron(inner(), ticks=2)
     with sb.Builder() as b:

@@ -210,9 +210,7 @@ class Fragile(Leaky):
 @pytest.mark.parametrize("options", [{}, {"gradient": "pes", "length": 4}])
 def test_a_task_that_diverges_is_left_out_and_told(options):
     seen = []
-    found = meta.fit(
-        Fragile(0.5), noisy, key=KEY, steps=8, batch=6, watch=seen.append, **options
-    )
+    found = meta.fit(Fragile(0.5), noisy, key=KEY, steps=8, batch=6, watch=seen.append, **options)
     diverged = [pair for step in found.history for pair in step.diverged]
     # Half of the pairs of evolution strategies begin in the middle of an episode.
     assert {tick for _, tick in diverged} == ({2, 6} if options else {2})
@@ -227,7 +225,9 @@ def test_when_every_task_diverges_training_ends():
     with pytest.raises(FitError) as caught:
         meta.fit(Fragile(2.0), noisy, key=KEY, steps=20, batch=3)
     error = caught.value
-    assert "every task of the last 5 outer steps diverged; task 0 of the batch at tick 2" in error.what
+    assert (
+        "every task of the last 5 outer steps diverged; task 0 of the batch at tick 2" in error.what
+    )
     assert error.where == "meta.fit, outer step 4"
     assert "optax.adam(1e-4)" in error.hint
 

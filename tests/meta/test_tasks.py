@@ -90,9 +90,9 @@ def test_regression_switches_when_it_says_so():
 def test_bandits_pay_by_chance_and_count_regret():
     tasks = mt.Bandits(arms=3, ticks=400)
     task = tasks.sample(KEY)
-    pull = lambda arm: jax.vmap(
-        lambda t: tasks.respond(task, (), t, jax.nn.one_hot(arm, 3))
-    )(jnp.arange(400))
+    pull = lambda arm: jax.vmap(lambda t: tasks.respond(task, (), t, jax.nn.one_hot(arm, 3)))(
+        jnp.arange(400)
+    )
     for arm in range(3):
         world, loss = pull(arm)
         chance = float(task["chance"][arm])

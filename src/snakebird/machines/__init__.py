@@ -1,12 +1,12 @@
 """Networks as data, and the readable engine."""
 
-from snakebird.machines import _motives as motives
+from snakebird.machines import motives as motives
 from snakebird.machines._describe import (
     explain as explain,
     table as table,
     weight_text as weight_text,
 )
-from snakebird.machines._edit import clone as clone, clone_update as clone_update, insert as insert
+from snakebird.machines._edit import clone as clone, insert as insert
 from snakebird.machines._engine import (
     Tick as Tick,
     down as down,
@@ -53,3 +53,4 @@ from snakebird.machines.files._encode import to_json as to_json
 from snakebird.machines.files._files import load as load, save as save
 from snakebird.machines.printing._reading import cycles as cycles, reading_order as reading_order
 from snakebird.machines.printing._source import to_source as to_source
+from snakebird.machines.tracing import trace as trace

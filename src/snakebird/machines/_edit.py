@@ -1,32 +1,13 @@
-"""Edits of the network as V-values: cloning a subgraph and inserting a neuron, both benign.
-
-An update is a change of the matrix, itself a V-value: added to a machine's links, or sent into
-Self while it runs.
-"""
+"""Benign edits of a machine from outside: cloning a subgraph, inserting a neuron."""
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from snakebird import vvalues as vv
 from snakebird.errors import MachineError, UnknownNameError, suggest
 from snakebird.machines._link import Link, as_input, as_path
 from snakebird.machines._machine import Machine
 from snakebird.neurons import identity
-
-
-def clone_update(matrix: Any, names: Mapping[str, str]) -> Any:
-    """The matrix update that copies the neurons `names` (old -> new) with all links into them.
-
-    Links among the copied neurons are redirected to the copies, links from outside keep their
-    sources, and nothing links from the copies to the outside (arXiv 1601.00713, section 4.3).
-
-    >>> clone_update({"a": {"x": {"a": {"out": 1}, "b": {"out": 2}}}}, {"a": "c"})
-    {'c': {'x': {'c': {'out': 1}, 'b': {'out': 2}}}}
-    """
-    _check_copies(names)
-    found = [(path, weight) for path, weight in vv.entries(matrix) if len(path) > 2]
-    return vv.grow({_copied(p, names): weight for p, weight in found if p[0] in names})
 
 
 def _copied(path: vv.Path, names: Mapping[str, str]) -> vv.Path:

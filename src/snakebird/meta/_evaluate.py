@@ -26,12 +26,16 @@ class Curve(NamedTuple):
 
     @property
     def mean(self) -> Float[np.ndarray, " ticks"]:
-        """The mean loss at every tick."""
+        """The mean loss at every tick; no numbers where every task diverged."""
+        if not len(self.losses):
+            return np.full(self.losses.shape[1], np.nan)
         return self.losses.mean(0)
 
     @property
     def error(self) -> Float[np.ndarray, " ticks"]:
         """The standard error of that mean."""
+        if len(self.losses) < 2:
+            return np.full(self.losses.shape[1], np.nan)
         return self.losses.std(0, ddof=1) / np.sqrt(len(self.losses))
 
     def __repr__(self) -> str:

@@ -140,13 +140,11 @@ def fit(
     params, static = eqx.partition(rule, eqx.is_inexact_array)
     if not jax.tree.leaves(params):
         raise InputError("the rule has no numbers to train", "rule", "make its numbers jax arrays")
-    setup = Setup(
-        static, tasks, weights, free_numbers(rule), estimate, optimizer, key, batch
-    )
+    setup = Setup(static, tasks, weights, free_numbers(rule), estimate, optimizer, key, batch)
     memory = estimate.begin(rule, tasks, _keys(key, -1, batch))
     state = State(params, optimizer.init(params), memory)
     told = (batch, gradient, length, spread, relative, type(tasks).__name__, tasks.ticks)
-    mark = mark_of((params, weights, jax.random.key_data(key), eqx.filter(tasks, eqx.is_array)), told)
+    mark = mark_of((params, weights, key, eqx.filter(tasks, eqx.is_array)), told)
     folder = Folder(None if out is None else Path(out), mark)
     return _outer(setup, state, folder, steps, resume, watch, save_every)
 
@@ -260,9 +258,7 @@ def _hopeless(note: Step) -> FitError:
     )
 
 
-def _estimator(
-    gradient: str, length: int | None, spread: float, relative: bool, ticks: int
-) -> Any:
+def _estimator(gradient: str, length: int | None, spread: float, relative: bool, ticks: int) -> Any:
     """How the gradient is found. Raises `UnknownNameError` and `InputError`."""
     if gradient not in GRADIENTS:
         hint = suggest(gradient, GRADIENTS)
@@ -297,7 +293,9 @@ def _divisor(ticks: int) -> int:
 def _check_counts(**counts: int) -> None:
     for name, count in counts.items():
         if count < 1:
-            raise InputError(f"{name} is {count}, expected 1 or more", "meta.fit", f"write {name}=32")
+            raise InputError(
+                f"{name} is {count}, expected 1 or more", "meta.fit", f"write {name}=32"
+            )
 
 
 def _weights(weights: Any, ticks: int) -> Any:

@@ -78,9 +78,7 @@ class Folder:
             raise FitError("there is no folder to resume from", "fit", "give out= as well")
         file = self.path / CHECKPOINT
         if not file.exists():
-            raise FitError(
-                "there is no checkpoint", str(file), "leave out resume to begin anew"
-            )
+            raise FitError("there is no checkpoint", str(file), "leave out resume to begin anew")
         with np.load(file) as kept:
             if str(kept["mark"]) != self.mark:
                 raise FitError(

@@ -60,9 +60,7 @@ class Backpropagation(eqx.Module):
 
         def one(so_far: Any, k: Any) -> Any:
             carry, gradient = so_far
-            (_, (carry, losses)), own = grad(
-                params, static, tasks, drawn, keys, carry, k, weights
-            )
+            (_, (carry, losses)), own = grad(params, static, tasks, drawn, keys, carry, k, weights)
             return (carry, jax.tree.map(jnp.add, gradient, own)), losses
 
         params, static = eqx.partition(rule, eqx.is_inexact_array)
@@ -136,9 +134,7 @@ class Persistent(eqx.Module):
         params = eqx.filter(rule, eqx.is_inexact_array)
         return Estimate(ravel_pytree(params)[1](total), losses, where, memory)
 
-    def _pair(
-        self, rule: Any, tasks: Tasks, weights: Any, mask: Any, pair: Pairs, key: Any
-    ) -> Any:
+    def _pair(self, rule: Any, tasks: Tasks, weights: Any, mask: Any, pair: Pairs, key: Any) -> Any:
         params, static = eqx.partition(rule, eqx.is_inexact_array)
         flat, back = ravel_pytree(params)
         new, noise = jax.random.split(key)
@@ -149,7 +145,9 @@ class Persistent(eqx.Module):
 
         def live(sign: Any, carry: Carry) -> Any:
             moved = eqx.combine(back(flat + sign * step), static)
-            carry = _choose(pair.fresh, begin(moved, tasks, task, jax.random.fold_in(own, 1)), carry)
+            carry = _choose(
+                pair.fresh, begin(moved, tasks, task, jax.random.fold_in(own, 1)), carry
+            )
             return advance(moved, tasks, task, carry, pair.tick, self.length)
 
         carry, losses = jax.vmap(live)(jnp.array([1.0, -1.0]), pair.carry)
@@ -191,20 +189,25 @@ def first_bad(losses: Float[Array, "tasks ticks"]) -> Int[Array, " tasks"]:
 def free_numbers(rule: Any) -> Any:
     """Ones where training may change a number of the rule and zeros elsewhere, tree by tree.
 
-    In lowered machines, what is not marked trainable stays.
+    In lowered machines, what is not marked trainable stays. A part of a rule that knows better has
+    a method `free_numbers()`, which gives this tree for it.
     """
-    lowered = lambda node: isinstance(node, Lowered)
-    return jax.tree.map(
-        lambda node: _free_of(node) if lowered(node) else jnp.ones_like(node),
-        eqx.filter(rule, eqx.is_inexact_array),
-        is_leaf=lowered,
-    )
+    known = lambda node: isinstance(node, Lowered) or hasattr(node, "free_numbers")
+
+    def one(node: Any) -> Any:
+        if hasattr(node, "free_numbers"):
+            return node.free_numbers()
+        return free_of(node) if isinstance(node, Lowered) else jnp.ones_like(node)
+
+    return jax.tree.map(one, eqx.filter(rule, eqx.is_inexact_array), is_leaf=known)
 
 
-def _free_of(low: Lowered) -> Any:
+def free_of(low: Lowered) -> Any:
+    """The same for a lowered machine."""
+    fill = lambda tree, on: jax.tree.map(lambda x: jnp.full_like(x, on), tree)
     numbers = tuple(
-        {name: jax.tree.map(lambda x: jnp.full_like(x, name in free), own) for name, own in k.items()}
-        for k, free in zip(low.numbers, low.plan.free_parameters, strict=True)
+        {name: fill(tree, name in free) for name, tree in own.items()}
+        for own, free in zip(low.numbers, low.plan.free_parameters, strict=True)
     )
     parts = (
         jnp.asarray(low.plan.free_weights, low.weights.dtype),

@@ -85,7 +85,7 @@ class SineBayes(eqx.Module):
 
 
 class NearestMean(eqx.Module):
-    """Says the class whose mean is nearest, as the logarithm of a softmax of distances."""
+    """The class whose mean is nearest, as a softmax of squared distances over the classes."""
 
     def init(self, observation: Any, *, key: Any) -> Any:
         n, m = observation["x"].size, observation["y"].size
@@ -97,7 +97,7 @@ class NearestMean(eqx.Module):
         count = state["count"] + y
         mean = total / jnp.maximum(count, 1)[:, None]
         away = jnp.sum((observation["x"] - mean) ** 2, 1)
-        said = jax.nn.softmax(jnp.where(count > 0, -away, -jnp.inf), where=count > 0, initial=0.0)
+        said = jax.nn.softmax(jnp.where(count > 0, -away, -1e3))
         return {"sum": total, "count": count, "x": observation["x"]}, said
 
 

@@ -100,7 +100,8 @@ def as_tasks(tasks: Any) -> Tasks:
         check_shapes(tasks.sample)
         return tasks
     if callable(tasks) and not isinstance(tasks, type):
-        return Sequences(tasks)
+        draw: Callable[[Any], Any] = tasks
+        return Sequences(draw)
     shown = tasks.__name__ if isinstance(tasks, type) else repr(tasks)
     raise InputError(
         f"the tasks are {shown}, expected a family of tasks or a function of a key",

@@ -75,8 +75,10 @@ _spaces = st.builds(
 _OTHERS: dict[str, st.SearchStrategy[Any]] = {
     "flag": names,
     "keys": st.lists(names, max_size=3).map(tuple),
+    **dict.fromkeys(("at", "to", "old", "new", "side", "slots", "row", "loop"), st.just(())),
     "shape": st.lists(st.integers(1, 3), max_size=2).map(tuple),
     "space": st.none() | st.just(vv.Space([()])) | st.just(vv.Space([("x",), ("y",)])) | _spaces,
+    "strict": st.booleans(),
     "surrogate": st.sampled_from(["none", "straight", "sigmoid", "triangle"]),
     "text": st.text(max_size=5),
     "tokens": st.just(()) | st.lists(names, max_size=3).map(tuple) | st.just(("a", "b", " ")),

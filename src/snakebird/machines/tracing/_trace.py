@@ -15,7 +15,7 @@ from snakebird.errors import InputError, MachineError, suggest
 from snakebird.machines._machine import Machine
 from snakebird.machines.building._builder import Builder
 from snakebird.machines.building._stream import Node
-from snakebird.machines.tracing import _rules as _rules
+from snakebird.machines.tracing import _choices as _choices, _moves as _moves, _rules as _rules
 from snakebird.machines.tracing._emit import Emitter
 from snakebird.machines.tracing._walk import Landing, Walk
 from snakebird.machines.tracing._where import place_of_error, refused

@@ -178,7 +178,7 @@ class Walk:
         return Wire(found.shape, tuple(parts), found.offset)
 
     def _kept_apart(self, part: Part, shape: Shape, free: bool) -> Part:
-        """The part as an output, where the user's numbers would mix with what only moves entries."""
+        """The part as an output, where numbers of the user would mix with mere moves."""
         mixes = part.origin.shape != () and (part.free or (free and part.map is not None))
         return self.emitter.flushed(part, shape) if mixes else part
 

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from snakebird import vvalues as vv
+from snakebird.errors import MachineError
 from snakebird.machines.building._stream import Node
 
 Shape = tuple[int, ...]
@@ -91,7 +93,14 @@ class Wire:
 
 
 def constant(value: Any) -> Wire:
-    """A constant; zeros count as nothing, and random keys stay what they are."""
+    """A constant; zeros count as nothing, and random keys stay what they are.
+
+    Raises `MachineError` for a value that JAX is tracing itself.
+    """
+    if isinstance(value, Tracer):
+        what = "the function holds a value that JAX is tracing, which cannot become a weight"
+        hint = "trace outside of jit, grad and vmap, and change the weights of the lowered machine"
+        raise MachineError(what, "trace", hint)
     if isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.extended):
         return Wire(value.shape, (), value)
     array = np.asarray(value)

@@ -40,7 +40,8 @@ class DeltaRule(eqx.Module):
     Linear transformers are secretly fast weight programmers, ICML 2021, section 4.2).
 
     Layers of: keys, values, queries and step sizes are linear in what comes in; the fast weights
-    move so that the key gives the value; the query reads them. What comes in is passed on.
+    move so that the key gives the value; the query reads them. What comes in is passed on. The
+    first layer sees this tick's observation and the last one's, as targets come a tick late.
 
     >>> rule = DeltaRule(3, 1, 8, key=jax.random.key(0))
     >>> state = rule.init({"x": jnp.ones(3)}, key=jax.random.key(1))
@@ -53,25 +54,26 @@ class DeltaRule(eqx.Module):
     read: eqx.nn.Linear
     width: int = eqx.field(static=True)
 
-    def __init__(
-        self, inputs: int, outputs: int, width: int, *, depth: int = 2, key: PRNGKeyArray
-    ):
+    def __init__(self, inputs: int, outputs: int, width: int, *, depth: int = 2, key: PRNGKeyArray):
         first, last, *keys = jax.random.split(key, depth + 2)
-        self.enter = eqx.nn.Linear(inputs, width, key=first)
+        self.enter = eqx.nn.Linear(2 * inputs, width, key=first)
         self.layers = tuple(eqx.nn.Linear(width, 3 * width + 1, key=k) for k in keys)
         self.read = eqx.nn.Linear(width, outputs, key=last)
         self.width = width
 
-    def init(self, observation: Any, *, key: Any) -> Float[Array, "depth width width"]:
-        return jnp.zeros((len(self.layers), self.width, self.width))
+    def init(self, observation: Any, *, key: Any) -> tuple[Any, Any]:
+        fast = jnp.zeros((len(self.layers), self.width, self.width))
+        return fast, 0 * flat(observation)
 
     def __call__(self, state: Any, observation: Any) -> tuple[Any, Any]:
-        x, new = self.enter(flat(observation)), []
-        for fast, layer in zip(state, self.layers, strict=True):
+        memory, last = state
+        now = flat(observation)
+        x, new = self.enter(jnp.concatenate([now, last])), []
+        for fast, layer in zip(memory, self.layers, strict=True):
             fast, out = self._layer(fast, layer(x))
             new.append(fast)
             x = x + out
-        return jnp.stack(new), self.read(x)
+        return (jnp.stack(new), now), self.read(x)
 
     def _layer(self, fast: Any, wanted: Any) -> tuple[Any, Any]:
         key, value, query = jnp.split(wanted[:-1], 3)

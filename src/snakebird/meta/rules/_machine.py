@@ -11,15 +11,15 @@ from jaxtyping import Array, Float
 from snakebird.errors import InputError, UnknownNameError, suggest
 from snakebird.lowering import Lowered, lift
 from snakebird.machines import Machine
+from snakebird.meta._gradients import free_of
 
 
 class MachineRule(eqx.Module):
     """A machine that gets each observation in one tick and answers `latency` ticks later.
 
     * `low`: the machine, lowered with its answer recorded;
-    * `inputs`: which entry of the observation each source gets; an observation that is no dict
-      goes to the only source;
-    * `answer`: the recorded port, or ports, whose streams side by side are the prediction, an array;
+    * `inputs`: which entry of the observation each source gets;
+    * `answer`: the recorded port, or ports, whose streams side by side are the prediction;
     * `features`: applied to the entry `"x"` of the observation first; trained too.
 
     Training scales the trainable links by factors above zero, whose logarithms `factors` it moves:
@@ -59,13 +59,16 @@ class MachineRule(eqx.Module):
     ):
         if latency < 0:
             raise InputError(
-                f"latency is {latency}", "MachineRule", "write latency=1, for an answer a tick later"
+                f"latency is {latency}",
+                "MachineRule",
+                "write latency=1, for an answer a tick later",
             )
         neurons = low.plan.template.neurons
         for source in inputs:
             if source not in neurons:
                 hint = suggest(source, neurons)
-                raise UnknownNameError(f"there is no source {source!r}", "MachineRule, inputs", hint)
+                what = f"there is no source {source!r}"
+                raise UnknownNameError(what, "MachineRule, inputs", hint)
         self.low, self.features = low, features
         self.factors = jnp.zeros_like(low.weights)
         self.inputs, self.latency = tuple(inputs.items()), latency
@@ -79,6 +82,13 @@ class MachineRule(eqx.Module):
     def machine(self) -> Machine:
         """The machine with all that was learned."""
         return lift(self._scaled())
+
+    def free_numbers(self) -> Any:
+        """Ones where training may change a number; the links are moved by their factors alone."""
+        low = free_of(eqx.filter(self.low, eqx.is_inexact_array))
+        rest = jax.tree.map(jnp.ones_like, eqx.filter(self, eqx.is_inexact_array))
+        fixed = eqx.tree_at(lambda own: own.weights, low, jnp.zeros_like(low.weights))
+        return eqx.tree_at(lambda own: (own.low, own.factors), rest, (fixed, low.weights))
 
     def _scaled(self) -> Lowered:
         free = self.low.plan.free_weights
@@ -95,6 +105,8 @@ class MachineRule(eqx.Module):
         for _ in range(self.latency):
             ahead, trace = low.tick(ahead, key=now)
         said = [trace[port].data[0] for port in self.answer]
+        # What nothing can ever reach is zero, and has no width.
+        said = [x if x.size else jnp.zeros(1, x.dtype) for x in said]
         return (outputs, key), jnp.concatenate(said)
 
     def _messages(self, observation: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from snakebird import vvalues as vv
 from snakebird.lowering import lower
 from snakebird.machines import Link, Machine
 from snakebird.meta.rules._machine import MachineRule
-from snakebird.neurons import Neuron, constant, neuron, source
+from snakebird.neurons import constant, neuron, source
 
 _PLACE = {"x": {"signal": 1.0}}
 """Where rows of the memory begin in the matrix: they read the source `x`."""

@@ -20,9 +20,9 @@ def load_digits() -> tuple[Float[np.ndarray, "1797 64"], Int[np.ndarray, " 1797"
     >>> images.shape, labels[:4].tolist()
     ((1797, 64), [0, 1, 2, 3])
     """
-    with as_file(files("snakebird.meta.tasks") / "data" / "digits.npz") as path:
-        with np.load(path) as kept:
-            images, labels = kept["images"] / 16.0, kept["labels"].astype(int)
+    file = files("snakebird.meta.tasks") / "data" / "digits.npz"
+    with as_file(file) as path, np.load(path) as kept:
+        images, labels = kept["images"] / 16.0, kept["labels"].astype(int)
     images.flags.writeable = labels.flags.writeable = False
     return images, labels
 
@@ -46,7 +46,12 @@ class DigitSequence(Supervised):
     ticks: int = eqx.field(static=True)
 
     def __init__(
-        self, *, shots: int = 10, queries: int = 20, held_out: bool = False, after: int | None = None
+        self,
+        *,
+        shots: int = 10,
+        queries: int = 20,
+        held_out: bool = False,
+        after: int | None = None,
     ):
         images, labels = load_digits()
         order = np.argsort(labels[held_out::2], kind="stable")

@@ -1,4 +1,4 @@
-"""Sine waves of random amplitude and phase, the few-shot task of C. Finn et al. 2017, section 5.1."""
+"""Sine waves of random amplitude and phase, as in C. Finn et al. 2017, section 5.1."""
 
 from typing import Any
 

@@ -16,7 +16,8 @@ def program_of(problem: Problem, weights: Any) -> Machine:
     """The machine of some weights, as exact numbers.
 
     What does nothing is left out; a superfluid neuron that mixes only one function is a neuron of
-    that type; names that count neurons of a type count anew.
+    that type; names that count neurons of a type count anew, but not in a machine that carries
+    its matrix, whose updates know them.
     """
     machine = problem.machine
     stands = alive(machine, weights)
@@ -25,6 +26,8 @@ def program_of(problem: Problem, weights: Any) -> Machine:
         for link, w, stand in zip(machine.links, weights, stands, strict=True)
         if stand
     ]
+    if machine.matrix_from is not None:
+        return _self_carrying(machine, links)
     machine, links = _plain(machine, links)
     used = {name for link in links for name in (link.to, link.source[0])}
     neurons = {
@@ -40,6 +43,19 @@ def program_of(problem: Problem, weights: Any) -> Machine:
         start,
         name=machine.name,
     )
+
+
+def _self_carrying(machine: Machine, links: list[Link]) -> Machine:
+    """The machine with these links, and the neurons that they or an update name."""
+    linked = {name for link in links for name in (link.to, link.source[0])}
+    named = {
+        key
+        for name in linked
+        for value in machine.neurons[name].parameters.values()
+        for key in (value if isinstance(value, tuple) else ())
+    }
+    kept = {n: x for n, x in machine.neurons.items() if n in linked | named or x.type.external}
+    return machine.replace(neurons=kept, links=links)
 
 
 def _plain(machine: Machine, links: list[Link]) -> tuple[Machine, list[Link]]:

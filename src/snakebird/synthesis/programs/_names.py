@@ -24,7 +24,12 @@ ROLES = {
 
 
 def spoken(machine: Machine, *, name: str = "program") -> Machine:
-    """The same links, with memory as accumulators and names after what neurons do."""
+    """The same links, with memory as accumulators and names after what neurons do.
+
+    A machine that carries its matrix keeps the names that its updates know.
+    """
+    if machine.matrix_from is not None:
+        return machine.replace(name=name)
     machine = _with_accumulators(machine)
     names: dict[str, str] = {}
     taken = {n for n, neuron in machine.neurons.items() if _keeps_name(n, neuron)} | {"sb"}

@@ -93,4 +93,3 @@ def _most(values: Iterable[Any]) -> Any:
     for value in others:
         largest = z3.If(value > largest, value, largest)
     return largest
-

@@ -95,13 +95,18 @@ def without_dead(problem: Problem, population: Population) -> Population:
 
 
 def alive(machine: Machine, weights: Any) -> np.ndarray:
-    """Which links carry something to an output: those not 0 on a way from a source or constant."""
+    """Which links carry something to an output: those not 0 on a way from a source or constant.
+
+    Where the machine carries its matrix, what reaches that counts as well, and any neuron may hear
+    something.
+    """
     stands = np.asarray(weights) != 0
     links = machine.links
-    begins = {n for n, neuron in machine.neurons.items() if neuron.type.always_active}
+    own = {machine.matrix_from[0]} if machine.matrix_from else set()
+    begins = {n for n, neuron in machine.neurons.items() if neuron.type.always_active or own}
     fed = _reached(begins, [(k.source[0], k.to) for k, s in zip(links, stands, strict=True) if s])
     useful = _reached(
-        {OUTPUT}, [(k.to, k.source[0]) for k, s in zip(links, stands, strict=True) if s]
+        {OUTPUT} | own, [(k.to, k.source[0]) for k, s in zip(links, stands, strict=True) if s]
     )
     ends = np.array([_stays(link, fed, useful, machine) for link in links])
     return stands & ends

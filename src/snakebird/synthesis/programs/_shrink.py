@@ -59,7 +59,9 @@ def _with(weights: np.ndarray, changes: dict[int, Any]) -> np.ndarray:
 def tidy(machine: Machine) -> Machine:
     """The same program without what does nothing: see `shrink`."""
     while True:
-        smaller = _merged(_bypassed(_reaching(machine)))
+        smaller = _reaching(machine)
+        if machine.matrix_from is None:  # else links may come to any neuron, by its name
+            smaller = _merged(_bypassed(smaller))
         if len(smaller.links) == len(machine.links) and len(smaller.neurons) == len(
             machine.neurons
         ):
@@ -173,7 +175,7 @@ def _merged(machine: Machine) -> Machine:
     """Neurons of one kind that read the same become one."""
     seen: dict[Any, str] = {}
     for name, neuron in machine.neurons.items():
-        if neuron.type.external or name == "output" or name in (machine.matrix_from or ())[:1]:
+        if neuron.type.external or name == "output":
             continue
         own = frozenset(
             (
