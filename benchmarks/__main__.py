@@ -43,7 +43,7 @@ SUITE: dict[str, tuple[str, Callable[[], Any]]] = {
     "sparse": ("A large sparse machine, float32", ticks.sparse),
     "growth": ("The cost of a tick by size", ticks.growth),
     "layers": (
-        "Layers as machines against Equinox: one gradient step, 64 ticks, batch 16, width 64, float32",
+        "Layers as machines against Equinox: a gradient step, 64 ticks, batch 16, width 64",
         layers.training,
     ),
     "solves": (

@@ -9,7 +9,6 @@ from hypothesis import given, settings, strategies as st
 
 from snakebird import neurons as n, vvalues as vv
 from snakebird.errors import MachineError, RoomError
-from snakebird.machines import clone_update
 from snakebird.testing import check_neuron
 
 MATRIX = {
@@ -113,9 +112,14 @@ def test_move_takes_a_row_from_one_place_to_the_other(matrix, gate):
 
 @settings(max_examples=40)
 @given(matrices, small)
-def test_clone_is_the_update_of_the_function_times_its_gate(matrix, gate):
-    found = n.clone_update(matrix, gate, old=("a", "b"), new=("d", "e"))
-    assert vv.equal(found, vv.scale(gate, clone_update(matrix, {"a": "d", "b": "e"})))
+def test_clone_copies_every_entry_of_the_rows_times_its_gate(matrix, gate):
+    names, copies = {"a": "d", "b": "e"}, {}
+    for (to, port, source, *rest), weight in vv.entries(matrix):
+        if to in names:
+            path = (names[to], port, names.get(source, source), *rest)
+            copies = vv.add(copies, vv.put({}, path, weight))
+    found = n.clone_update(matrix, gate, old=tuple(names), new=tuple(names.values()))
+    assert vv.equal(found, vv.scale(gate, copies))
 
 
 @settings(max_examples=40)

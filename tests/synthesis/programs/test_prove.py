@@ -313,7 +313,8 @@ def most(state, x):
 @pytest.mark.parametrize("sign", [1, -1])
 def test_the_largest_number_under_any_token_is_a_number_of_the_state(sign):
     proof = prove(largest(sign), Stepwise(most, ({}, 0)), {"x": str})
-    assert proof.holds and proof.kind == "induction"
+    assert proof.holds
+    assert proof.kind == "induction"
     assert any("(the largest |c.result[k]|)" in text for text in proof.invariants)
 
 
