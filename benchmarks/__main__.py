@@ -18,6 +18,8 @@ from benchmarks import (
     few_strings,
     fit_time,
     layers,
+    learning,
+    learning_rules,
     problems,
     recovery,
     repairs,
@@ -79,6 +81,11 @@ SUITE: dict[str, tuple[str, Callable[[], Any]]] = {
         few_strings.few_strings,
     ),
     "repairs": ("Programs written by hand, damaged and repaired", repairs.repairs),
+    "learning_rules": (
+        "Learning rules found from the loss on tasks, the memory in a row of the machine's matrix",
+        learning_rules.learning_rules,
+    ),
+    "learning": ("Learning to learn: the ladder, its oracles and comparators", learning.ladder),
     "starts": ("Training many starts side by side", starts.starts_per_second),
     "stages": ("Where a search by training spends its time", starts.stages),
 }
@@ -132,6 +139,7 @@ def main(names: list[str]) -> None:
         print(f"{name} ...", flush=True)
         machine = f"{machine_line()}; load before {os.getloadavg()[0]:.1f}"
         rows = SUITE[name][1]()
+        found = json.loads(store.read_text()) if store.exists() else {}
         found[name] = {"date": str(date.today()), "machine": machine, "rows": rows}
         print(
             "\n\n".join(

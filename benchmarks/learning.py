@@ -148,7 +148,7 @@ def m2() -> list[Row]:
 def m4() -> list[Row]:
     """Coefficients that change every 30 ticks: the loss, and how soon it is low again."""
     key, tasks = jax.random.key(7), mt.SwitchingRegression(inputs=5, ticks=120)
-    own = {"steps": 400, "rate": 3e-2}
+    own = {"steps": 400, "rate": 3e-2, "relative": True}
     plain = {"steps": 800, "rate": 5e-3}
     best = min(
         (meta.evaluate(_forgetting(one), tasks, key=TUNE, count=256).mean.mean(), one)
@@ -190,6 +190,7 @@ def m5() -> list[Row]:
     ask = {
         "after 5 pairs": mt.DigitSequence(shots=10, queries=20, held_out=True),
         "first pair, after 1": mt.DigitSequence(shots=10, queries=20, held_out=True, after=1),
+        "first pair, after 5": mt.DigitSequence(shots=10, queries=20, held_out=True, after=5),
     }
     view = lambda: eqx.nn.MLP(64, width, 32, 1, activation=jnp.tanh, key=key)
     own = {"steps": 200, "rate": 1e-2, "batch": 8, "weights": _last(tasks.ticks, 20)}

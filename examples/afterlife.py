@@ -1,22 +1,26 @@
-"""The game of afterlife: a pure machine from random matrices that sleeps and wakes.
+"""The game of afterlife: pure machines from random matrices, which sleep and wake, or swing.
 
 Six neurons take in two network matrices each and give out one: sums, products, maxima. Five more
 always give the same matrix. All matrices start at random, the network among them, and after every
 frame each is brought to unit size; nothing else is ever put in. The machine rewrites itself for
-thousands of frames, hardly moving for a while, then restless again (the published sketch is
-"Lightweight pure DMMs", anhinga/fluid, atparty-2018; the machines are those of arXiv 1610.00831).
+thousands of frames, hardly moving for a while, then restless again. With a soft rule of Life in
+place of sums, products and maxima, the mean of all inputs goes to one of two values of opposite
+sign and stays there; from some starts it swings between them without end (the published sketches
+are "Lightweight pure DMMs", anhinga/fluid, atparty-2018; the machines are those of arXiv
+1610.00831).
 
-Draws `afterlife.png`: how much the network changes in each of 3,000 frames, and how it looks.
+Draws how much happens in 3,000 frames of the first, and how its network looks:
+`afterlife.png`, `afterlife_wakes.png`, `afterlife.gif`; the second in `afterlife_life.png`.
 """
 
 # %% The shape of everything: 12 inputs by 11 outputs.
-import matplotlib.pyplot as plt
+import jax.numpy as jnp
 import numpy as np
 
 import snakebird as sb
 from snakebird import vvalues as vv
 
-SEED, FRAMES = 26, 3000
+FRAMES = 3000
 SOURCES = [(f"{j:02}", "result") for j in range(11)]
 INPUTS = [(f"{j:02}", port) for j in range(0, 12, 2) for port in ("x", "y")]
 SELF = SOURCES[0]
@@ -31,14 +35,14 @@ def unit(matrix):
     return vv.scale(1 / vv.max_norm(matrix), matrix)
 
 
-def neuron(rule):
+def lasting(rule):
     """A neuron type that gives a rule's result and its own two inputs, all at unit size."""
 
     @sb.neuron(outputs=("result", "x", "y"), loops={"x": "x", "y": "y"}, register=False)
-    def lasting(x, y):
+    def kind(x, y):
         return {"result": unit(rule(x, y)), "x": unit(x), "y": unit(y)}
 
-    return lasting
+    return kind
 
 
 MEMORY = vv.grow({(*row, *row): 1 for row in INPUTS})
@@ -52,31 +56,51 @@ def lasting_self(x, y):
     return {"result": network, "matrix": vv.add(network, MEMORY), "x": unit(x), "y": unit(y)}
 
 
-# %% The machine, from its random start.
-first = np.random.default_rng(SEED).uniform(-1, 1, (11, SPACE.size))
-first = [SPACE.unflatten(matrix) for matrix in first]
-add, multiply, larger = neuron(vv.add), neuron(vv.multiply), neuron(sb.maximum)
-kinds = [lasting_self, add, multiply, multiply, larger, larger]
-neurons = {name: sb.constant(value=unit(first[j])) for j, (name, _) in enumerate(SOURCES)}
-neurons |= {SOURCES[2 * k][0]: kind for k, kind in enumerate(kinds)}
-machine = sb.Machine(
-    neurons,
-    [(path[:2], path[2:], weight) for path, weight in vv.entries(vv.add(first[0], MEMORY))],
-    {name: {"result": first[j]} for j, (name, _) in enumerate(SOURCES)},
-    matrix_from=(SELF[0], "matrix"),
-    name="afterlife",
-)
+@lasting
+def life(x, y):
+    """A soft rule of Life on a torus: black where a cell and its neighbors have too much or little.
+
+    What counts is three times the cell and its eight neighbors: in [-1, 1] and in [4, 6] it is -1,
+    else 1. The second input is not asked.
+    """
+    grid = vv.flatten(x, SPACE).data.reshape(len(INPUTS), len(SOURCES))
+    moves = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
+    near = 2 * grid + sum(jnp.roll(grid, move, axis=(0, 1)) for move in moves)
+    dies = ((near >= -1) & (near <= 1)) | ((near >= 4) & (near <= 6))
+    return vv.Flat(SPACE, jnp.where(dies, -1.0, 1.0).ravel())
+
+
+# %% The machines, from their random start.
+def afterlife(seed, *kinds):
+    """The machine in which these five types stand beside Self."""
+    first = np.random.default_rng(seed).uniform(-1, 1, (11, SPACE.size))
+    first = [SPACE.unflatten(matrix) for matrix in first]
+    neurons = {name: sb.constant(value=unit(first[j])) for j, (name, _) in enumerate(SOURCES)}
+    neurons |= {SOURCES[2 * k][0]: kind for k, kind in enumerate([lasting_self, *kinds])}
+    return sb.Machine(
+        neurons,
+        [(path[:2], path[2:], weight) for path, weight in vv.entries(vv.add(first[0], MEMORY))],
+        {name: {"result": first[j]} for j, (name, _) in enumerate(SOURCES)},
+        matrix_from=(SELF[0], "matrix"),
+        name="afterlife",
+    )
+
+
+add, multiply, larger = lasting(vv.add), lasting(vv.multiply), lasting(sb.maximum)
+machine = afterlife(26, add, multiply, multiply, larger, larger)
+swinging = afterlife(145, *[life] * 5)
 print(repr(machine))
 
 
-# %% Run it, compiled.
+# %% Run the first, compiled.
+SHAPE = (len(INPUTS), len(SOURCES))
 low = sb.lower(machine, record=".".join(SELF))
 networks = np.asarray(low(ticks=FRAMES)[SELF].data)
 change = np.abs(np.diff(networks, axis=0)).max(axis=1)
 
 
 # %% What must hold: unit size, and a first row by which Self remembers itself.
-rows = networks.reshape(FRAMES, len(INPUTS), len(SOURCES))
+rows = networks.reshape(FRAMES, *SHAPE)
 np.testing.assert_allclose(np.abs(networks).max(axis=1), 1, rtol=1e-5)
 np.testing.assert_array_equal(rows[:, 0], np.broadcast_to(np.eye(11)[0], (FRAMES, 11)))
 
@@ -91,13 +115,28 @@ assert awake.mean() > 0.1
 assert len(falls) >= 3
 
 
-# %% Look at it.
-figure = plt.figure(figsize=(11, 4.6), layout="constrained")
-axes = figure.subplot_mosaic([["line"] * 6, list("abcdef")], height_ratios=[1.2, 1])
-axes["line"].fill_between(np.arange(1, FRAMES), 1e-5, change, color="tab:blue", linewidth=0)
-axes["line"].set(yscale="log", ylim=(1e-5, 1), xlim=(0, FRAMES), xlabel="frame")
-axes["line"].set_title("Largest change of any entry of the network matrix, frame by frame")
-for name, frame in zip("abcdef", [250, 325, 340, 370, 410, 550], strict=True):
-    axes[name].imshow(rows[frame - 1], cmap="RdBu", vmin=-1, vmax=1)
-    axes[name].set(title=f"frame {frame}", xticks=[], yticks=[])
-figure.savefig("afterlife.png", dpi=120)
+# %% Look at it: how much each row of its network changes, all the time, and as it wakes.
+look = {"change": True, "log": True, "colors": "RdBu", "limit": 1.0}
+at = [250, 325, 340, 370, 410, 550, 1500, 3000]
+sb.report.time_line(rows, images=rows, at=at, **look).savefig("afterlife.png", dpi=120)
+near = rows[230:430]
+figure = sb.report.time_line(near, images=near, at=16, first=231, **look)
+figure.savefig("afterlife_wakes.png", dpi=120)
+sb.report.animation(near, "afterlife.gif", fps=12.5, colors="RdBu", limit=1.0, scale=20)
+
+
+# %% The machine with the rule of Life: the mean of all inputs is of one sign, then of the other.
+ports = [".".join(row) for row in INPUTS]
+trace = sb.lower(swinging, record=ports)(ticks=FRAMES)
+inputs = np.mean([np.asarray(trace[port].data).reshape(FRAMES, *SHAPE) for port in ports], axis=0)
+means = inputs.mean(axis=(1, 2))
+windows = means.reshape(-1, 100)
+swings = np.count_nonzero(np.diff(np.sign(means)))
+print(f"with Life: {swings} swings, {np.mean(np.abs(means) > 0.4):.0%} of the frames near the ends")
+assert (windows.max(axis=1) > 0.45).all()
+assert (windows.min(axis=1) < -0.45).all()
+assert np.mean(np.abs(means) > 0.4) > 0.7
+
+signs = {"above zero": np.maximum(means, 0)[:120], "below zero": np.minimum(means, 0)[:120]}
+figure = sb.report.time_line(signs, images=inputs[:120], at=16, colors="RdBu", limit=1.0)
+figure.savefig("afterlife_life.png", dpi=120)

@@ -142,11 +142,16 @@ def fit(
         raise InputError("the rule has no numbers to train", "rule", "make its numbers jax arrays")
     setup = Setup(static, tasks, weights, free_numbers(rule), estimate, optimizer, key, batch)
     memory = estimate.begin(rule, tasks, _keys(key, -1, batch))
-    state = State(params, optimizer.init(params), memory)
+    state = jax.tree.map(_strong, State(params, optimizer.init(params), memory))
     told = (batch, gradient, length, spread, relative, type(tasks).__name__, tasks.ticks)
     mark = mark_of((params, weights, key, eqx.filter(tasks, eqx.is_array)), told)
     folder = Folder(None if out is None else Path(out), mark)
     return _outer(setup, state, folder, steps, resume, watch, save_every)
+
+
+def _strong(x: Any) -> Any:
+    """With the type it will keep: numbers made of Python's would compile twice."""
+    return jax.lax.convert_element_type(x, x.dtype) if eqx.is_inexact_array(x) else x
 
 
 @cache

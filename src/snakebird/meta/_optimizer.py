@@ -34,8 +34,8 @@ class LearnedOptimizer(eqx.Module):
 
     Each weight's step is a rate, which falls with the root of time, times a mixture of running
     means of its gradient over the root of the running mean of its square (as in Adam, D. Kingma,
-    J. Ba 2015). A net that sees these, the clock and how the gradient compares with that of its neighbors
-    bends the step within bounds. As no weight moves by more than a few rates, and these fall as
+    J. Ba 2015). A net that sees these, the clock and how the gradient compares with those beside
+    it bends the step within bounds. As no weight moves by more than a few rates, and these fall as
     stochastic gradients need it, it stays tame far beyond the horizon it was trained for. Features
     after L. Metz et al., Tasks, stability, architecture, and compute, 2020, section 3.
 

@@ -1,5 +1,6 @@
-"""Everything drawn: diagrams of machines, pictures and reports of fits and programs."""
+"""Everything drawn: diagrams of machines, animations, pictures and reports of fits, programs."""
 
+from snakebird.report._animation import animation as animation
 from snakebird.report._diagram import to_mermaid as to_mermaid, to_svg as to_svg
 from snakebird.report._fit_plots import (
     plot_extrapolation as plot_extrapolation,
@@ -13,3 +14,4 @@ from snakebird.report._program_report import (
     program_report as program_report,
     write_program as write_program,
 )
+from snakebird.report._time_line import activity as activity, time_line as time_line

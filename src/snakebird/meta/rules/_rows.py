@@ -39,8 +39,10 @@ def rows_machine(
     gain, with the gain over its spread. The coefficients are to be learned, and where the second
     memory begins. Where the gain has no part in the changes, that is the delta rule; where it has
     as much as the error, recursive least squares, the second memory being the inverse of the
-    inputs' covariance. No coefficients above zero make the second memory unstable. It can grow by a
-    multiple of itself with `forget`: then it forgets.
+    inputs' covariance. No coefficients above zero make the second memory unstable.
+
+    With `forget`, the second memory opens again, in all directions alike, by a learned amount every
+    tick and one more for each squared error: the machine learns anew when it is surprised.
 
     `frozen` leaves out the link by which the matrix changes; with `random` changes of the same
     size and place, but random, arrive there.
@@ -48,15 +50,16 @@ def rows_machine(
     names = [f"f{k:03d}" for k in range(inputs)]
     neurons = _neurons(names, [f"o{k:02d}" for k in range(outputs)])
     links = [*_given_links(), *_learned_links(names)]
+    changes = ["change.result"]
     if forget:
-        neurons["fading"] = "outer"
-        links += [_fixed("fading.x", "to_gain.result"), _fixed("fading.y", "self.result.gain")]
-        links += [_learned("self.delta", "fading.result", 0.01)]
+        neurons |= _opening(names)
+        links += _opening_links()
+        changes.append("opening.result")
     if random:
         neurons["chance"] = scrambled
-        links += [_now("chance.x", "change.result"), _now("self.delta", "chance.result")]
-    elif not frozen:
-        links.append(_now("self.delta", "change.result"))
+        links.append(_now("self.delta", "chance.result"))
+    if not frozen:
+        links += [_now("chance.x" if random else "self.delta", change) for change in changes]
     return Machine(neurons, links, matrix_from="self.result", name="rows")
 
 
@@ -109,6 +112,29 @@ def _neurons(inputs: list[str], outputs: list[str]) -> dict[str, Any]:
         "columns": "outer",
         "change": "outer",
     }
+
+
+def _opening(names: list[str]) -> dict[str, Any]:
+    """What opens the second memory again."""
+    diagonal = {"gain": {name: {"x": {"signal": {name: 1.0}}} for name in names}}
+    return {
+        "surprise": "inner",
+        "all": constant(value=diagonal),
+        "seen": "gate",
+        "opening": "gate",
+    }
+
+
+def _opening_links() -> list[Link]:
+    return [
+        _now("surprise.x", "error.result"),
+        _now("surprise.y", "error.result"),
+        _now("seen.mask", "given.signal"),
+        _now("seen.value", "all.result"),
+        _now("opening.value", "seen.result"),
+        _learned("opening.mask", "surprise.dot", 0.1),
+        Link("opening", "mask", ("one", "result"), 0.01),
+    ]
 
 
 def _given_links() -> list[Link]:

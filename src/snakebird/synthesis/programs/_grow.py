@@ -31,7 +31,7 @@ from snakebird.synthesis.programs._candidates import (
 from snakebird.synthesis.programs._idioms import idioms, shifted
 from snakebird.synthesis.programs._modular import parity_support
 from snakebird.synthesis.programs._readout import EXACT, Readout
-from snakebird.synthesis.programs._threshold import relu_of, step_of
+from snakebird.synthesis.programs._threshold import relu_of, step_of, unsettled
 
 EACH, EACH_TREE = 3, 9
 """So many of every kind of neuron are taken in, whatever they explain: of numbers, and of trees."""
@@ -135,6 +135,13 @@ class Growth:
         self.told = len(self.hidden), found
         return found
 
+    def _priced(self, readout: Readout) -> Readout:
+        """The readout with what is left for a step of a sum, where it is neither sum nor step."""
+        small = readout.columns.shape[1] <= MOST_BENT
+        if readout.left <= EXACT or readout.target.space != NUMBER or not small:
+            return readout
+        return replace(readout, price=unsettled(readout.columns, readout.target.wanted))
+
     def _bent(self, readout: Readout) -> list[Use]:
         """A neuron that bends a sum of what is known into the target, or into 1 minus it."""
         if readout.target.space != NUMBER or readout.columns.shape[1] > MOST_BENT:
@@ -202,7 +209,7 @@ class Growth:
 
     def level(self, keep: int, ends: float = math.inf) -> dict[str, Readout]:
         """Take in the neurons that explain most of what is left, and a few others."""
-        readouts = self.readouts()
+        readouts = {name: self._priced(readout) for name, readout in self.readouts().items()}
         found: list[tuple[float, float, Batch, vv.Space, np.ndarray]] = []
         for batch in candidates(views_of(self.bank, self.uses), deep=self._deep):
             own: list[Any] = []

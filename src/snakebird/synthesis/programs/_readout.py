@@ -23,6 +23,7 @@ class Readout:
     columns: np.ndarray
     basis: np.ndarray
     rest: np.ndarray
+    price: np.ndarray | None = None
 
     @classmethod
     def of(cls, bank: Bank, target: Target, uses: Sequence[Use]) -> "Readout":
@@ -43,16 +44,21 @@ class Readout:
         )
 
     def gains(self, rows: np.ndarray) -> np.ndarray:
-        """The part of what is left that each of these rows explains."""
-        size = float(self.rest @ self.rest)
-        if size == 0:
+        """The part of what is left that each of these rows explains, of sums or of steps of sums.
+
+        `price` is what is left for a step.
+        """
+        rests = [r for r in (self.rest, self.price) if r is not None and float(r @ r) > 0]
+        if not rests:
             return np.zeros(len(rows))
         # The rest stands upright on the basis, so the rows need not be freed of it.
         squares = np.einsum("cr,cr->c", rows, rows)
         inside = rows @ self.basis
         length = squares - np.einsum("cb,cb->c", inside, inside)
         able = length > 1e-7 * np.maximum(squares, 1e-300)
-        return np.where(able, (rows @ self.rest) ** 2 / np.where(able, length, 1.0) / size, 0.0)
+        size = np.where(able, length, 1.0)
+        told = [(rows @ rest) ** 2 / size / float(rest @ rest) for rest in rests]
+        return np.where(able, np.max(told, axis=0), 0.0)
 
     def sums(self, bank: Bank) -> list[tuple[Use, ...]]:
         """The exact sums of few columns, the cheapest first."""

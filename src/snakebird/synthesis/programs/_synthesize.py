@@ -45,6 +45,12 @@ REPAIR = "repair"
 MORE = 1.0
 """Few examples are fitted by many programs: a second method is tried so many times as long."""
 
+LONG = 24
+"""Longer candidates often fit by chance, and are held against other inputs before they shrink."""
+
+MORE_ROWS = 120
+"""So many examples beside those given, once a program that fits them has failed on others."""
+
 TEACHING = 4
 """Failures within so many times the length of training go back into it."""
 
@@ -272,7 +278,8 @@ class Search:
         budget = max(1.0, ends - time.monotonic())
         if method in ("grow", "deepen"):
             if self.examples.can_draw:
-                extra = self.examples.fresh(self.length, 24, seed=self.seed + 1)
+                more = MORE_ROWS if self.more else 24
+                extra = self.examples.fresh(self.length, more, seed=self.seed + 1)
                 train = replace(train, items=(*train.items, *extra.items))
             deeper = {"keep": 48, "levels": 6} if method == "deepen" else {"keep": 24, "levels": 3}
             return grown_programs(
@@ -300,6 +307,10 @@ class Search:
 
     def _consider(self, machine: Machine) -> None:
         """Make a candidate smaller, hold it against what it never saw, and keep it if right."""
+        failure = self._fails(machine) if len(machine.links) > LONG else None
+        if failure is not None:
+            self._reject(machine, failure)
+            return
         small = shrink(machine, self._known_examples(2))
         if any(small.links == known.links for known in self.verified):
             return
@@ -311,9 +322,12 @@ class Search:
                     self.first = time.monotonic() - self.began
                 self.look("verified", {"machine": spoken(candidate), "links": len(candidate.links)})
                 return
-        self.rejected.append((small, failure))
+        self._reject(small, failure)
+
+    def _reject(self, machine: Machine, failure: Failure) -> None:
+        self.rejected.append((machine, failure))
         self._learn(failure)
-        self.look("rejected", {"machine": small, "failure": failure})
+        self.look("rejected", {"machine": machine, "failure": failure})
 
     def _known_examples(self, longer: int) -> Examples:
         """All that is trained on, and where there is a reference some that are longer."""

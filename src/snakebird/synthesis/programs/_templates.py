@@ -6,7 +6,7 @@ output stream. All weights are 0: training and evolution begin from weights of t
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from snakebird import neurons as nr, vvalues as vv
 from snakebird.errors import InputError, UnknownNameError, suggest
@@ -32,6 +32,7 @@ MIXED_TREES = ("accumulator", "inner", "max_norm", "relu")
 """What a superfluid neuron mixes, the types that have ports of the same names sharing them."""
 
 
+@runtime_checkable
 class Template(Protocol):
     """Anything that makes a machine with free links for examples."""
 

@@ -13,6 +13,9 @@ from scipy.optimize import linprog
 Weights = dict[int, Fraction]
 """Column -> weight."""
 
+MOST_ROWS, MOST_WEIGHT = 1_500, 1e3
+"""Of more different rows no prices are asked; weights are no larger than this."""
+
 ROUNDS = 3
 """So many times terms of little weight are made dearer."""
 
@@ -39,6 +42,47 @@ def step_of(
         if ((told > 1e-9) == (wanted > 0)).all():
             return simple
     return None
+
+
+def unsettled(
+    columns: Float[np.ndarray, "rows columns"], wanted: Float[np.ndarray, " rows"]
+) -> Float[np.ndarray, " rows"] | None:
+    """What a new column should be like for a step of a sum to come nearer to a target.
+
+    These are the prices of the rows in the linear program that makes the errors small; a column
+    helps by its product with them, and those that are there have none (column generation as in
+    A. Demiriz, K. Bennett and J. Shawe-Taylor, Linear programming boosting via column generation,
+    Machine Learning 46, 2002). None for targets that are no zeros and ones, or are settled.
+
+    >>> columns = np.array([[0.0, 0, 1], [1, 0, 1], [0, 1, 1], [1, 1, 1]])
+    >>> wanted = np.array([0.0, 1, 1, 0])
+    >>> price = unsettled(columns, wanted)
+    >>> bool(np.abs(price @ columns).max() < 1e-9), float(abs(price @ columns.prod(1))) > 0
+    (True, True)
+    """
+    if not ((wanted == 0) | (wanted == 1)).all() or not 0 < wanted.sum() < len(wanted):
+        return None
+    sign = np.where(wanted > 0, -1.0, 1.0)
+    rows, at, counts = np.unique(
+        np.column_stack([columns, sign]), axis=0, return_inverse=True, return_counts=True
+    )
+    if len(rows) > MOST_ROWS:
+        return None
+    size, width = len(rows), columns.shape[1]
+    signed = rows[:, -1:] * rows[:, :-1]
+    bounds = np.where(rows[:, -1] < 0, -1.0, 0.0)
+    done = linprog(
+        np.concatenate([np.zeros(width), np.ones(size)]),
+        np.column_stack([signed, -np.eye(size)]),
+        bounds,
+        bounds=[(-MOST_WEIGHT, MOST_WEIGHT)] * width + [(0, None)] * size,
+        method="highs",
+        options={"time_limit": 4.0},
+    )
+    if done.status != 0 or done.fun < 1e-9:
+        return None
+    price = done.ineqlin.marginals * rows[:, -1]
+    return (price / counts)[at.ravel()]
 
 
 def relu_of(

@@ -117,6 +117,25 @@ def repair_programs(
         yield from search.rounds("hybrid", damaged)
 
 
+def snapped_weights(
+    template: Machine,
+    examples: Examples,
+    *,
+    starts: int = 32,
+    seed: int = 0,
+    number: int = 0,
+    budget: float = 60.0,
+    watch: Watch | None = None,
+) -> tuple[Problem, np.ndarray]:
+    """Simple weights `[some, links]` of one round of training, whether they are exact or not.
+
+    `number` is that of the round: later ones train longer.
+    """
+    _check(starts, budget, "gradient")
+    search = _Search.of(template, examples, starts, seed, budget, watch, lambda: False)
+    return search.problem, search.trained(number, search.problem.start()[None])
+
+
 def _check(starts: int, budget: float, method: str) -> None:
     if method not in METHODS:
         raise UnknownNameError(f"no method is named {method!r}", "method", suggest(method, METHODS))
