@@ -18,7 +18,6 @@ import numpy as np
 import optax
 
 import snakebird as sb
-from snakebird.machines.tracing import trace
 
 H, TICKS = 0.05, 100
 START = np.array([1.0, 0.0])  # place and speed
@@ -170,7 +169,7 @@ def whole(state):
     return {"place": place, "speed": speed}, ()
 
 
-machine = trace(whole, state={"place": 1.0, "speed": 0.0})
+machine = sb.trace(whole, state={"place": 1.0, "speed": 0.0})
 print(machine)
 PORTS = ["place.result", "speed.result"]
 np.testing.assert_allclose(run(machine, PORTS), plain, atol=EXACT)

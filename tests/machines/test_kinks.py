@@ -9,7 +9,6 @@ from hypothesis import given, settings, strategies as st
 from jax.flatten_util import ravel_pytree
 
 import snakebird as sb
-from snakebird.machines.tracing import trace
 
 
 def value_and_slope(machine):
@@ -30,7 +29,7 @@ KINKED = {
 @pytest.mark.parametrize("name", KINKED)
 def test_at_a_kink_the_slope_is_chosen_and_elsewhere_it_is_right(name):
     function, at_kink = KINKED[name]
-    computed = value_and_slope(trace(function, x=0.0))
+    computed = value_and_slope(sb.trace(function, x=0.0))
     assert computed(0.0)[1] == at_kink
     for x in (-0.7, 0.4):
         value, slope = computed(x)
@@ -42,7 +41,7 @@ def branches(x):
     return jax.lax.cond(x > 0.5, lambda x: x**2, lambda x: 3 * x, x)
 
 
-BRANCHES = value_and_slope(trace(branches, x=0.0))
+BRANCHES = value_and_slope(sb.trace(branches, x=0.0))
 
 
 @settings(max_examples=30)
@@ -53,10 +52,10 @@ def test_a_branch_has_the_value_and_the_slope_of_the_side_taken(x):
 
 
 def test_the_side_not_taken_counts_zero_times_and_must_be_finite():
-    risky = trace(lambda x: jnp.where(x > 0, 1 / x, 0.0), x=0.0)
+    risky = sb.trace(lambda x: jnp.where(x > 0, 1 / x, 0.0), x=0.0)
     assert value_and_slope(risky)(0.0)[0] == 0  # a reciprocal gives 0 at 0
-    infinite = trace(lambda x: jnp.where(x > 0, jnp.log(x), 0.0), x=0.0)
-    guarded = trace(lambda x: jnp.where(x > 0, jnp.log(jnp.maximum(x, 1e-6)), 0.0), x=0.0)
+    infinite = sb.trace(lambda x: jnp.where(x > 0, jnp.log(x), 0.0), x=0.0)
+    guarded = sb.trace(lambda x: jnp.where(x > 0, jnp.log(jnp.maximum(x, 1e-6)), 0.0), x=0.0)
     assert np.isnan(value_and_slope(infinite)(-1.0)[0])
     assert value_and_slope(guarded)(-1.0) == (0, 0)
 

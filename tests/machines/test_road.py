@@ -11,7 +11,6 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 import snakebird as sb
-from snakebird.machines.tracing import trace
 
 H, TICKS = 0.1, 6
 START = np.array([1.0, -0.4])
@@ -97,7 +96,7 @@ def step(state):
     return {"place": place, "speed": speed}, ()
 
 
-whole = trace(step, state={"place": START[0], "speed": START[1]})
+whole = sb.trace(step, state={"place": START[0], "speed": START[1]})
 ROW = ("speed", "x", "speed", "result")
 itself = sb.Machine(
     {**whole.neurons, "self": "accumulator", "edit": sb.source(space=sb.Space([ROW]))},

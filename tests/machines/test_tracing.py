@@ -12,7 +12,6 @@ from hypothesis import given, settings, strategies as st
 import snakebird as sb
 from snakebird.errors import InputError, MachineError, SnakebirdError
 from snakebird.machines import Machine
-from snakebird.machines.tracing import trace
 
 TICKS = 2
 RNG = np.random.default_rng(0)
@@ -103,7 +102,7 @@ def _array(value):
 @settings(max_examples=settings().max_examples // 20)  # each is a machine to compile
 @given(functions())
 def test_a_random_function_is_the_machine_it_becomes(function):
-    agree(trace(function, x=0.0, v=np.zeros(3)), function, streams())
+    agree(sb.trace(function, x=0.0, v=np.zeros(3)), function, streams())
 
 
 @pytest.mark.parametrize("names", [list(ONE), list(TWO)], ids=["one", "two"])
@@ -117,7 +116,7 @@ def test_every_rule_of_the_grammar(names):
                 found |= {name: _alike(name, x, v[1]), f"{name}_v": _alike(name, v, x + v[::-1])}
         return found
 
-    agree(trace(function, x=0.0, v=np.zeros(3)), function, streams())
+    agree(sb.trace(function, x=0.0, v=np.zeros(3)), function, streams())
 
 
 W = RNG.normal(size=(4, 3))
@@ -149,7 +148,7 @@ def arrays(v, m):
 
 def test_arrays_and_matrices_agree():
     inputs = {"v": RNG.normal(size=(TICKS, 3)), "m": RNG.normal(size=(TICKS, 2, 3))}
-    agree(trace(arrays, v=np.zeros(3), m=np.zeros((2, 3))), arrays, inputs)
+    agree(sb.trace(arrays, v=np.zeros(3), m=np.zeros((2, 3))), arrays, inputs)
 
 
 def kinked(x, v):
@@ -158,7 +157,7 @@ def kinked(x, v):
 
 
 def test_gradients_are_those_of_the_function():
-    low = sb.lower(trace(kinked, x=0.0, v=np.zeros(3)))
+    low = sb.lower(sb.trace(kinked, x=0.0, v=np.zeros(3)))
     xs, vs = RNG.normal(size=TICKS), RNG.normal(size=(TICKS, 3))
     by_machine = jax.grad(lambda x, v: low({"x": x, "v": v}).number("output.result").sum(), (0, 1))
     wanted = jax.grad(lambda x, v: jax.vmap(kinked)(x, v).sum(), (0, 1))(xs, vs)
@@ -176,7 +175,7 @@ START = {"angle": 0.5, "speed": 0.0}
 
 
 def test_a_step_with_state_is_a_machine_with_memory():
-    machine = trace(pendulum, state=START, push=0.0)
+    machine = sb.trace(pendulum, state=START, push=0.0)
     pushes = RNG.normal(size=20)
     _, wanted = jax.lax.scan(pendulum, START, pushes)
     run, fast = sb.run(machine, inputs={"push": pushes}), sb.lower(machine)({"push": pushes})
@@ -191,7 +190,7 @@ def test_states_may_be_passed_on_reset_and_shared():
         a, b, c, d = state
         return (b, a, 0.5, b), {"all": a + 10 * b + 100 * c + 1000 * d + x}
 
-    machine = trace(jax.jit(step), state=(1.0, 2.0, 3.0, 4.0), x=0.0)
+    machine = sb.trace(jax.jit(step), state=(1.0, 2.0, 3.0, 4.0), x=0.0)
     xs = np.zeros(3)
     _, wanted = jax.lax.scan(step, (1.0, 2.0, 3.0, 4.0), xs)
     assert sb.run(machine, inputs={"x": xs})["output.all"] == wanted["all"].tolist()
@@ -203,12 +202,12 @@ def test_a_new_state_is_read_where_it_was_computed():
         return {"speed": speed, "place": state["place"] + 0.1 * speed}, ()
 
     for function in (leap, jax.jit(leap)):
-        machine = trace(function, state={"place": 1.0, "speed": 0.0}, _=0.0)
+        machine = sb.trace(function, state={"place": 1.0, "speed": 0.0}, _=0.0)
         assert "place.x <- 0.1 * speed.result (instant)" in map(str, machine.links)
 
 
 def test_it_reads_as_the_function_did():
-    machine = trace(pendulum, state=START, push=0.0)
+    machine = sb.trace(pendulum, state=START, push=0.0)
     assert [str(link) for link in machine.links if link.to in ("angle", "speed")] == [
         "angle.x <- angle.result",
         "angle.x <- 0.05 * speed.result (instant)",
@@ -223,7 +222,7 @@ def test_it_reads_as_the_function_did():
 
 def test_a_number_in_the_function_is_a_weight_that_trains():
     factor = 0.7
-    low = sb.lower(trace(lambda x: jnp.tanh(factor * x) + 0.2, x=0.0))
+    low = sb.lower(sb.trace(lambda x: jnp.tanh(factor * x) + 0.2, x=0.0))
     xs = np.array([[0.3], [-1.1]])
     loss = lambda low: low({"x": xs}).number("output.result").sum()
     found = eqx.filter_grad(loss)(low).weights
@@ -235,10 +234,10 @@ def test_a_number_in_the_function_is_a_weight_that_trains():
 
 
 def test_arrays_of_the_function_train_and_moves_do_not():
-    machine = trace(lambda v: W @ v[::-1], v=np.zeros(3))
+    machine = sb.trace(lambda v: W @ v[::-1], v=np.zeros(3))
     constants = [n for n in machine.neurons.values() if n.type.name == "constant"]
     assert {bool(n.trainable) for n in constants} == {True, False}
-    held = trace(lambda v: W @ v[::-1], v=np.zeros(3), fixed=True)
+    held = sb.trace(lambda v: W @ v[::-1], v=np.zeros(3), fixed=True)
     assert not any(n.trainable for n in held.neurons.values())
     assert not any(link.trainable for link in held.links)
 
@@ -248,7 +247,7 @@ def test_streams_may_be_trees_and_stacked_numbers_are_links():
         state = jnp.stack([y["a"], y["b"]])
         return jnp.array([[0.0, 1.0], [-2.0, -0.5]])[1] @ state + u[0]
 
-    machine = trace(rates, y={"a": 0.0, "b": 0.0}, u=(0.0,))
+    machine = sb.trace(rates, y={"a": 0.0, "b": 0.0}, u=(0.0,))
     assert [str(link) for link in machine.links] == [
         "output.result <- u.signal.0 (instant)",
         "output.result <- -2.0 * y.signal.a (instant)",
@@ -263,8 +262,8 @@ def test_the_slope_of_a_comparison_is_a_choice():
     slope = lambda machine: jax.grad(
         lambda x: sb.lower(machine)({"x": x}).number("output.result").sum()
     )(jnp.full((1, 1), 0.1))
-    assert slope(trace(steps, x=0.0)) == 0
-    assert slope(trace(steps, x=0.0, surrogate="straight")) == 1
+    assert slope(sb.trace(steps, x=0.0)) == 0
+    assert slope(sb.trace(steps, x=0.0, surrogate="straight")) == 1
 
 
 KEY = jax.random.key(0)
@@ -319,7 +318,7 @@ REFUSED = {
 def test_what_cannot_be_said_is_named_with_its_line(function):
     named, mark, streams, hint = REFUSED[function]
     with pytest.raises(SnakebirdError) as caught:
-        trace(function, **streams)
+        sb.trace(function, **streams)
     assert named in caught.value.what
     lines = Path(__file__).read_text("utf-8").splitlines()
     line = next(k for k, text in enumerate(lines, 1) if text.endswith(mark))
@@ -332,28 +331,28 @@ def test_opaque_keeps_it_as_one_neuron(function):
     ((name, example),) = REFUSED[function][2].items()
     inputs = {name: 3 * RNG.normal(size=(TICKS, *np.shape(example)))}
     wrapped = lambda **given: {"result": function(*given.values())}
-    agree(trace(wrapped, opaque=True, **{name: example}), wrapped, inputs)
+    agree(sb.trace(wrapped, opaque=True, **{name: example}), wrapped, inputs)
 
 
 @pytest.mark.parametrize(
     ("call", "what", "hint"),
     [
-        (lambda: trace(lambda speed: speed, sped=0.0), "sped", "did you mean 'speed'"),
-        (lambda: trace(lambda a, b: a, a=0.0), "missing", "example of b"),
-        (lambda: trace(lambda x: x + jnp.inf, x=0.0), "not finite", "opaque"),
+        (lambda: sb.trace(lambda speed: speed, sped=0.0), "sped", "did you mean 'speed'"),
+        (lambda: sb.trace(lambda a, b: a, a=0.0), "missing", "example of b"),
+        (lambda: sb.trace(lambda x: x + jnp.inf, x=0.0), "not finite", "opaque"),
         (
-            lambda: jax.jit(lambda w: trace(lambda x: w * x, x=0.0) and w)(1.0),
+            lambda: jax.jit(lambda w: sb.trace(lambda x: w * x, x=0.0) and w)(1.0),
             "JAX is tracing",
             "outside of jit",
         ),
-        (lambda: trace(jnp.abs, x=0.0), "positional only", "lambda x"),
-        (lambda: trace(lambda k: k, k=jax.random.key(0)), "expected a number", "sb.noise"),
-        (lambda: trace(lambda k: k, k="text"), "found str", "x=0.0"),
-        (lambda: trace(lambda s: s, state=1.0), "than two values", "(state, outputs)"),
-        (lambda: trace(lambda s: ({"b": s["a"]}, 0.0), state={"a": 1.0}), "shaped", "same keys"),
-        (lambda: trace(lambda s, a: (s, a), state={"a": 1.0}, a=0.0), "named 'a'", "rename"),
-        (lambda: trace(lambda x: {"a": {"b": x}, "a_b": x}, x=0.0), "two values", "rename"),
-        (lambda: trace(lambda x: x / jnp.zeros(()), x=0.0), "divided by a constant", "opaque"),
+        (lambda: sb.trace(jnp.abs, x=0.0), "positional only", "lambda x"),
+        (lambda: sb.trace(lambda k: k, k=jax.random.key(0)), "expected a number", "sb.noise"),
+        (lambda: sb.trace(lambda k: k, k="text"), "found str", "x=0.0"),
+        (lambda: sb.trace(lambda s: s, state=1.0), "than two values", "(state, outputs)"),
+        (lambda: sb.trace(lambda s: ({"b": s["a"]}, 0.0), state={"a": 1.0}), "shaped", "same keys"),
+        (lambda: sb.trace(lambda s, a: (s, a), state={"a": 1.0}, a=0.0), "named 'a'", "rename"),
+        (lambda: sb.trace(lambda x: {"a": {"b": x}, "a_b": x}, x=0.0), "two values", "rename"),
+        (lambda: sb.trace(lambda x: x / jnp.zeros(()), x=0.0), "divided by a constant", "opaque"),
     ],
 )  # fmt: skip
 def test_mistakes_are_named(call, what, hint):

@@ -48,7 +48,7 @@ class Plastic:
         values = self._check(examples)
         made: dict[str, Any] = {**examples.sources(), ONE: nr.constant(value=1)}
         late = {name: f"late_{name}" for name in (self.key, *values)}
-        made |= dict.fromkeys((*late.values(), RECALL, "sum"), nr.identity())
+        made |= dict.fromkeys((*late.values(), RECALL, "total"), nr.identity())
         row = (RECALL, "x", self.key, "signal")
         links = [Link(new, "x", (old, "signal"), trainable=False) for old, new in late.items()]
         numbers = [(late[name], "result") for name in values]
@@ -59,9 +59,9 @@ class Plastic:
             links += [_now("length", port, trees[0], 1) for port in ("x", "y")]
             links.append(_now("over", "x", ("length", "dot"), 1))
             numbers.append(("over", "result"))
-        links += [_now("sum", "x", source) for source in numbers]
-        links.append(Link("sum", "x", ("sum", "result"), 0))
-        numbers.append(("sum", "result"))
+        links += [_now("total", "x", source) for source in numbers]
+        links.append(Link("total", "x", ("total", "result"), 0))
+        numbers.append(("total", "result"))
         for k in range(self.products):
             name = f"product_{k + 1}"
             made[name] = nr.product()
