@@ -292,15 +292,15 @@ def test_what_cannot_be_proven_is_not_claimed(function, start, reason):
     assert str(proof) == f"not proven: {proof.reason}"
 
 
-def largest(sign=1, forgets=0):
-    """The largest count so far; with `forgets` what arrived is taken away again at other tokens."""
+def largest(sign=1, forgets=0, reads=1):
+    """The largest count so far; with `forgets` what was counted is taken away again."""
     return machine(
         {"c": "accumulator", "most": "max_norm"},
         "c.accum <- c.result",
         now("c", "delta", ("x", "signal"), sign),
         sb.Link("c", "delta", ("c", "result"), -forgets),
-        now("most", "x", ("c", "result")),
-        now("output", "y", ("most", "norm")),
+        now("most", "x", ("c", "result"), reads),
+        now("output", "y", ("most", "norm"), Fraction(1, abs(reads))),
     )
 
 
@@ -310,9 +310,9 @@ def most(state, x):
     return (counts, max(so_far, counts[x])), max(so_far, counts[x])
 
 
-@pytest.mark.parametrize("sign", [1, -1])
-def test_the_largest_number_under_any_token_is_a_number_of_the_state(sign):
-    proof = prove(largest(sign), Stepwise(most, ({}, 0)), {"x": str})
+@pytest.mark.parametrize(("sign", "reads"), [(1, 1), (-1, 1), (1, -2)])
+def test_the_largest_number_under_any_token_is_a_number_of_the_state(sign, reads):
+    proof = prove(largest(sign, reads=reads), Stepwise(most, ({}, 0)), {"x": str})
     assert proof.holds
     assert proof.kind == "induction"
     assert any("(the largest |c.result[k]|)" in text for text in proof.invariants)

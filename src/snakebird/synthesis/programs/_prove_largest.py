@@ -57,15 +57,12 @@ class Largest:
 
     def beyond(self, term: Any) -> Any:
         """The largest size at all tokens that are not looked at, if a map has `term` there."""
-        z3 = solver()
-        for rest, largest in ((0, 0), *self.rests.values()):
-            gap = term - rest
-            if z3.is_expr(gap):
-                gap = z3.simplify(gap)
-                gap = gap.as_fraction() if z3.is_rational_value(gap) else gap
-                gap = gap.as_long() if z3.is_int_value(gap) else gap
-            if not z3.is_expr(gap) and gap == 0:
-                return largest
+        if _number(term) == 0:
+            return 0
+        for rest, largest in self.rests.values():
+            times = _number(solver().substitute(term, (rest, _one(rest))))
+            if times is not None and _number(term - times * rest) == 0:
+                return abs(times) * largest
         return None
 
     def put(self, after: Encoded) -> None:
@@ -93,3 +90,21 @@ def _most(values: Iterable[Any]) -> Any:
     for value in others:
         largest = z3.If(value > largest, value, largest)
     return largest
+
+
+def _one(term: Any) -> Any:
+    z3 = solver()
+    return z3.IntVal(1) if z3.is_int(term) else z3.RealVal(1)
+
+
+def _number(term: Any) -> Any:
+    """A term as a whole number, if it is one; None else."""
+    z3 = solver()
+    if not z3.is_expr(term):
+        return term
+    plain = z3.simplify(term)
+    if z3.is_int_value(plain):
+        return plain.as_long()
+    if z3.is_rational_value(plain) and plain.denominator_as_long() == 1:
+        return plain.numerator_as_long()
+    return None

@@ -135,7 +135,8 @@ def repair(
 ) -> Found:
     """Find the program nearest to a damaged one that answers the examples exactly.
 
-    All its links may change, and others among its neurons come in; see `synthesize` for the rest.
+    All its links may change, and others among its neurons come in. Where none is found in half of
+    the budget, one is grown anew. See `synthesize` for the rest.
 
     >>> from snakebird.synthesis.programs import Integers
     >>> examples = Examples.from_reference(lambda x: [2 * n for n in x], {"x": Integers(0, 9)})
@@ -144,7 +145,7 @@ def repair(
     True
     """
     search = Search.of(examples.check(), seed, budget, look or _silent, None, Progress())
-    return search.run((REPAIR,), machine, starts)
+    return search.run((REPAIR, "grow"), machine, starts)
 
 
 def _silent(stage: str, known: dict[str, Any]) -> None:
@@ -210,7 +211,7 @@ class Search:
                     break
                 if done:
                     continue
-                part = METHODS.get(method, 1.0) if k + 1 < len(methods) else 1.0
+                part = METHODS.get(method, 0.5) if k + 1 < len(methods) else 1.0
                 share = part * (self.ends - time.monotonic())
                 share = min(share, MORE * max(2.0, self.first)) if self.first else share
                 ends = time.monotonic() + share
