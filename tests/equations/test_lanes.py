@@ -53,6 +53,7 @@ def test_solutions_agree_with_scipy(lane):
 
 
 @pytest.mark.parametrize("doses", [False, True])
+@pytest.mark.slow
 def test_gradients_agree_with_finite_differences_and_each_other(doses):
     where = span(doses)
 

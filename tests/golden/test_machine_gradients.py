@@ -124,6 +124,7 @@ def test_the_lowered_superfluid_network_has_the_same_gradient() -> None:
         assert number == pytest.approx(wanted.get(path, 0), abs=1e-7), path
 
 
+@pytest.mark.slow
 def test_training_the_superfluid_network_gives_the_published_losses() -> None:
     """In single precision, as published: Adam's bias correction is rounded by 6e-6 there."""
     wanted, losses = golden("superfluid")["adam_losses"], []
@@ -140,6 +141,7 @@ def test_training_the_superfluid_network_gives_the_published_losses() -> None:
     np.testing.assert_allclose(losses, wanted, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_loss_of_the_lowered_superfluid_network_over_140_ticks() -> None:
     loss, gradient = eqx.filter_value_and_grad(_lowered_loss)(_lowered(), 140)
     assert float(loss) == pytest.approx(dict(golden("superfluid")["losses"])[140], rel=1e-6)

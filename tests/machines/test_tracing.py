@@ -106,6 +106,7 @@ def test_a_random_function_is_the_machine_it_becomes(function):
 
 
 @pytest.mark.parametrize("names", [list(ONE), list(TWO)], ids=["one", "two"])
+@pytest.mark.slow
 def test_every_rule_of_the_grammar(names):
     def function(x, v):
         found = {}
@@ -146,6 +147,7 @@ def arrays(v, m):
     }
 
 
+@pytest.mark.slow
 def test_arrays_and_matrices_agree():
     inputs = {"v": RNG.normal(size=(TICKS, 3)), "m": RNG.normal(size=(TICKS, 2, 3))}
     agree(sb.trace(arrays, v=np.zeros(3), m=np.zeros((2, 3))), arrays, inputs)

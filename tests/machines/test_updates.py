@@ -103,6 +103,7 @@ def test_clone_copies_a_part_that_then_does_the_same():
     assert vv.get(matrix, "x") == vv.get(matrices(found)[0], "x")
 
 
+@pytest.mark.slow
 def test_insert_changes_nothing_but_a_tick_of_delay_and_then_fades_in_a_side():
     def machine(inserted: bool, share: float = 0.0) -> Machine:
         with sb.Builder() as b:
@@ -170,6 +171,7 @@ def test_allocate_tells_for_which_keys_there_is_no_neuron():
     assert found[-1]["output"] == {"refused": {"c": 2}}
 
 
+@pytest.mark.slow
 def test_weights_and_gates_are_trained_through_ten_self_modifying_ticks():
     free = sb.trainable
     with sb.Builder() as b:

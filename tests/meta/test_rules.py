@@ -24,6 +24,7 @@ def least_squares_machine(inputs, prior):
     return machine.with_weights(weights)
 
 
+@pytest.mark.slow
 def test_a_machine_in_its_own_rows_is_recursive_least_squares():
     low = sb.lower(least_squares_machine(3, 30.0), record="answer.o00")
     rule = mr.MachineRule(low, {"x": "x", "y": "y", "given": "given"}, "answer.o00")
@@ -47,6 +48,7 @@ def test_recursive_least_squares_is_ridge_regression():
     np.testing.assert_allclose(said, task.x[8] @ w, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_rows_learn_and_their_comparators_do_not():
     tasks = mt.LinearRegression(inputs=2, ticks=12)
     curve = lambda **how: meta.evaluate(mr.rows_rule(2, **how), tasks, key=KEY, count=32)
@@ -59,6 +61,7 @@ def test_rows_learn_and_their_comparators_do_not():
     np.testing.assert_allclose(frozen.losses, targets[..., 0] ** 2, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_gradients_pass_through_the_rows_and_keep_the_signs_of_links():
     tasks = mt.LinearRegression(inputs=2, ticks=5)
     rule, task = mr.rows_rule(2, forget=True), tasks.sample(KEY)
@@ -102,6 +105,7 @@ def wide_net():
     return eqx.nn.MLP(3, 1, 4, 1, key=KEY)
 
 
+@pytest.mark.slow
 def test_the_learned_optimizer_is_an_optax_transformation_under_jit():
     optimizer = optax.chain(
         optax.clip_by_global_norm(10.0), meta.LearnedOptimizer(key=KEY, rate=0.05).as_optax()
@@ -145,6 +149,7 @@ def test_a_learned_optimizer_moves_no_weight_far():
         assert float(jnp.abs(moves).max()) <= 0.01 * 3 * np.exp(1.5)
 
 
+@pytest.mark.slow
 def test_training_an_optimizer_makes_it_better():
     tasks = mt.NetTraining(inputs=2, classes=2, points=16, batch=8, hidden=4, ticks=6)
     start = meta.LearnedOptimizer(key=KEY, rate=0.005)
@@ -166,6 +171,7 @@ def test_a_learned_start_takes_gradient_steps(rates):
     assert sum(x.size for x in jax.tree.leaves(rule.logs)) == many
 
 
+@pytest.mark.slow
 def test_learned_rates_and_starts_are_trained_and_mistakes_told():
     tasks = mt.SinusoidShots(shots=5, queries=5, ticks=2)
     rule = meta.LearnedStart(eqx.nn.MLP(1, 1, 8, 1, key=KEY))
@@ -180,6 +186,7 @@ def bandit_regret(rule, arms=2, ticks=30):
     return meta.evaluate(rule, mt.Bandits(arms=arms, ticks=ticks), key=KEY, count=128).losses.sum(1)
 
 
+@pytest.mark.slow
 def test_bandit_rules_learn_and_their_comparators_do_not():
     own, frozen = (
         bandit_regret(mr.IndexRule(key=KEY, updates=how)).mean() for how in ("learned", "frozen")
@@ -201,6 +208,7 @@ def test_indices_of_known_bandit_rules():
     np.testing.assert_allclose(bonus, wins / pulls + np.sqrt(2 * np.log(18) / pulls), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_the_sine_oracle_and_the_nearest_mean():
     waves = mt.Sinusoids(ticks=8)
     curve = meta.evaluate(oracles.SineBayes(), waves, key=KEY, count=32)
@@ -213,6 +221,7 @@ def test_the_sine_oracle_and_the_nearest_mean():
 
 
 @pytest.mark.parametrize("kind", [mr.GRURule, mr.DeltaRule])
+@pytest.mark.slow
 def test_plain_nets_are_rules(kind):
     tasks = mt.LinearRegression(inputs=1, ticks=8)
     rule = kind(3, 1, 8, key=KEY)

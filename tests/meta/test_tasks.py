@@ -120,6 +120,7 @@ def test_digits_in_sequence():
 
 
 @pytest.mark.parametrize("data", ["mixtures", "digits"])
+@pytest.mark.slow
 def test_nets_to_train(data):
     sizes = {"classes": 10} if data == "digits" else {}
     tasks = mt.NetTraining(data=data, points=64, **sizes)

@@ -126,6 +126,7 @@ SPECIAL = {
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
+@pytest.mark.slow
 def test_at_drawn_inputs(name):
     check_neuron(CATALOGUE[name], gradients=name not in STEPS)
 

@@ -158,6 +158,7 @@ tokens = st.dictionaries(st.sampled_from("uvwz"), st.sampled_from([0, 1, 2, -1])
 
 @settings(max_examples=12)
 @given(st.lists(tokens, max_size=5), st.integers(0, 3))
+@pytest.mark.slow
 def test_allocation_is_that_of_a_dict_on_both_carriers(arriving, count):
     slots = ("n2", "n0", "n1")[:count]
     given_away: dict[str, str] = {}

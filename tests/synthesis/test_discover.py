@@ -45,6 +45,7 @@ def laws(logistic):
     return sb.discover_many(logistic, library=polynomials("x", 4), terms=4, candidates=16)
 
 
+@pytest.mark.slow
 def test_the_logistic_law_comes_back_beside_a_trained_parameter(logistic, laws):
     for fit, found in zip(logistic, laws, strict=True):
         assert fit.noise["x"] == pytest.approx(0.003, rel=0.4)
