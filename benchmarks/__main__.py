@@ -23,6 +23,7 @@ from benchmarks import (
     problems,
     recovery,
     repairs,
+    self_modifying,
     solve_growth,
     solves,
     starts,
@@ -44,6 +45,10 @@ SUITE: dict[str, tuple[str, Callable[[], Any]]] = {
     "copies": ("A thousand copies: vmap against a loop", copies.copies),
     "sparse": ("A large sparse machine, float32", ticks.sparse),
     "growth": ("The cost of a tick by size", ticks.growth),
+    "self_modifying": (
+        "Machines that edit themselves, float32: a tick, the memory of a gradient, inner loops",
+        self_modifying.self_modifying,
+    ),
     "layers": (
         "Layers as machines against Equinox: a gradient step, 64 ticks, batch 16, width 64",
         layers.training,

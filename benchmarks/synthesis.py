@@ -67,13 +67,18 @@ def one(task: Any) -> dict[str, Any]:
         method = next((a.method for a in found.evidence.attempts if a.exact), "-")
         runs.append((found.exact, far, gold, proof, first, seconds, found.links, method))
         print(task.id, seed, runs[-1], flush=True)
+    return row_of(task, runs)
+
+
+def row_of(task: Any, runs: list[tuple[Any, ...]]) -> dict[str, Any]:
+    """What runs of one task come to."""
     exact, far, gold, proofs, first, seconds, links, methods = zip(*runs, strict=True)
     times = [f for f in first if f is not None]
     total = sum(seconds)
     return {
         "task": f"{task.id} {task.name}",
         "level": task.level,
-        "runs": SEEDS,
+        "runs": len(runs),
         "verified": sum(exact),
         "exact at 100 times the length": sum(far),
         "gold": sum(gold),

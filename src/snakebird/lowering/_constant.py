@@ -1,10 +1,11 @@
-"""Whether Self ever changes the matrix it carries."""
+"""Whether Self ever changes the matrix it carries, and which entries of it."""
 
 from typing import Any
 
 from snakebird import vvalues as vv
+from snakebird.lowering._spaces import Spaces
 from snakebird.machines import Link, Machine
-from snakebird.neurons import FUNCTION, NeuronType, find, superfluid
+from snakebird.neurons import FUNCTION, NeuronType, accumulator, find, superfluid
 
 
 def carries_constant_matrix(machine: Machine) -> bool:
@@ -31,6 +32,28 @@ def carries_constant_matrix(machine: Machine) -> bool:
         rest = [link for link in links if link.input != FUNCTION]
         return _brings_back(held, (name, FUNCTION), FUNCTION) and _keeps(kind, rest, port)
     return _keeps(neuron.type, links, port)
+
+
+def carrying_entry(machine: Machine, spaces: Spaces) -> vv.Path | None:
+    """The entry of the matrix that scales all entries no update can reach, in every tick alike.
+
+    That is the link by which Self, an accumulator, keeps its matrix, if it is the only one into
+    that input, no update can change it or add another, and nothing there can be trained. Without
+    such an entry, any entry may change in any way: `None`.
+    """
+    port = machine.matrix_from
+    assert port is not None
+    name = port[0]
+    path = (name, "accum", name, "result")
+    if port != path[2:] or machine.neurons[name].type is not accumulator:
+        return None
+    ends = [(link.path, link.trainable or link.instant) for link in machine.links]
+    into = [end for end in ends if end[0][:2] == path[:2]]
+    may_come = [link for link in spaces.links if link[:2] == path[:2]]
+    changes = spaces.inputs[name].sub(("delta", *path[:2]))
+    trained = any(start[0] == name for start in machine.free_start)
+    alone = into == [(path, False)] and may_come == [path]
+    return path if alone and not changes and not trained else None
 
 
 def _keeps(kind: NeuronType, links: list[Link], port: Any) -> bool:

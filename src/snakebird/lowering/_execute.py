@@ -2,7 +2,6 @@
 
 import zlib
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from typing import Any
 
 import equinox as eqx
@@ -12,11 +11,19 @@ import numpy as np
 
 from snakebird import vvalues as vv
 from snakebird.errors import InputError
+from snakebird.lowering._carried import (
+    by_kind,
+    carried_matrix,
+    constant_entries,
+    linked,
+    linked_by_constants,
+    scale_since,
+)
 from snakebird.lowering._feeds import Fed
 from snakebird.lowering._overflow import listening
 from snakebird.lowering._parameters import join
 from snakebird.lowering._plan import Plan
-from snakebird.lowering._product import History
+from snakebird.lowering._product import History, Part, some_rows
 from snakebird.lowering._trace import Trace
 
 Rows = dict[int, jax.Array]
@@ -34,7 +41,10 @@ class State(eqx.Module):
 
 
 class Emitted(eqx.Module):
-    """What a stage gives out, a row a tick: streams `[neurons, size]`, rows of blocks, overflow."""
+    """What a stage gives out, a row a tick: streams `[neurons, size]`, rows of blocks, overflow.
+
+    Of the blocks these are the rows that later stages read.
+    """
 
     data: dict[tuple[str, int, str], jax.Array]
     rows: Rows
@@ -42,43 +52,47 @@ class Emitted(eqx.Module):
 
 
 class Execution:
-    """A plan with its numbers: what is the same in every tick is computed once, here."""
+    """A plan with its numbers and a state: what is the same in every tick is computed once, here.
 
-    def __init__(self, plan: Plan, weights: jax.Array, numbers: Sequence[Any], key: Any):
+    That includes the entries of a carried matrix that no update can change.
+    """
+
+    def __init__(
+        self, plan: Plan, weights: jax.Array, numbers: Sequence[Any], key: Any, state: State
+    ):
         self.plan, self.weights, self.numbers, self.key = plan, weights, numbers, key
+        self.state = state
         self.functions = [_kind_function(plan, k) for k in range(len(plan.kinds))]
-        own = [None if plan.carried else m.own.prepare(weights) for m in plan.moves]
+        self.coefficients = constant_entries(plan, state.blocks) if plan.carried else weights
+        own = [m.own.prepare(self.coefficients) for m in plan.moves]
         instant = [{n: d.prepare(weights) for n, d in m.own_instant.items()} for m in plan.moves]
         self.own, self.own_instant = own, instant
-        self.active = _active_by_weights(plan, weights)
+        self.linked = linked_by_constants(plan, self.coefficients)
 
-    def run(self, state: State, fed: Fed, ticks: int) -> Trace:
+    def run(self, fed: Fed, ticks: int) -> Trace:
         """All stages, one after the other, over all ticks."""
-        plan = self.plan
+        plan, state = self.plan, self.state
         times = state.tick + jnp.arange(ticks)
-        history: list[list[jax.Array]] = [[] for _ in plan.blocks]
+        history: list[list[Part]] = [[] for _ in plan.blocks]
+        last = [[block[:0]] for block in state.blocks]
         data: dict[tuple[str, int, str], jax.Array] = {}
         overflow: dict[int, jax.Array] = {}
         for stage, scan in enumerate(plan.stages.scans):
             base, early = self._entering(stage, state, history)
             if scan:
-                out = self._scan(stage, state, (base, early), fed, times)
+                end, out = self._scan(stage, state, (base, early), fed, times)
             else:
-                step = jax.vmap(lambda rows, now, t, s=stage: self._up(s, rows, now, t))
-                out = step(base, _of_stage(plan, stage, fed), times)
+                end, out = self._layer(stage, state, base, fed, times)
+            for b, rows in end.items():
+                last[b].append(rows)
             for b, rows in out.rows.items():
-                history[b].append(rows)
+                history[b].append((plan.emitted[stage][b], rows))
             data |= out.data
             overflow |= out.overflow
-        last = [
-            jnp.concatenate([rows[-1] for rows in parts]) if parts and ticks else state.blocks[b]
-            for b, parts in enumerate(history)
-        ]
-        return Trace(data, overflow, State(tuple(last), state.tick + ticks), plan, ticks)
+        blocks = tuple(map(jnp.concatenate, last))
+        return Trace(data, overflow, State(blocks, state.tick + ticks), plan, ticks)
 
-    def _entering(
-        self, stage: int, state: State, history: list[list[jax.Array]]
-    ) -> tuple[Rows, Rows]:
+    def _entering(self, stage: int, state: State, history: list[list[Part]]) -> tuple[Rows, Rows]:
         """What earlier stages bring to this one, for all ticks at once.
 
         Inputs made of it, and, where a scan takes it cheaper as it is, the rows of outputs.
@@ -98,21 +112,47 @@ class Execution:
             found = moves.past_instant.apply(prepared, self.weights, now, found, sizes)
         return found, early
 
+    def _layer(
+        self, stage: int, state: State, base: Rows, fed: Fed, times: jax.Array
+    ) -> tuple[Rows, Emitted]:
+        """One stage for all ticks at once: its rows after the last tick, and what it emits."""
+        step = jax.vmap(lambda rows, now, t: self._up(stage, rows, now, t))
+        rows, out = step(base, _of_stage(self.plan, stage, fed), times)
+        end = {b: r[-1] for b, r in rows.items()} if len(times) else self._before(stage, state)
+        return end, out
+
     def _scan(
         self, stage: int, state: State, given: tuple[Rows, Rows], fed: Fed, times: jax.Array
-    ) -> Emitted:
-        """One stage tick by tick; what it carries are its own rows."""
-        plan = self.plan
-        own = [b for b, block in enumerate(plan.blocks) if block.rows("out", stage).stop]
-        start = {b: state.blocks[b][plan.blocks[b].rows("out", stage)] for b in own}
+    ) -> tuple[Rows, Emitted]:
+        """One stage tick by tick; what it carries, and has after the last tick, are its rows."""
 
         def step(rows: Rows, now: Any) -> tuple[Rows, Emitted]:
             (entering, early), message, t = now
-            out = self._up(stage, entering, message, t, rows, early)
-            return out.rows, out
+            return self._up(stage, entering, message, t, rows, early)
 
-        inputs = (given, _of_stage(plan, stage, fed), times)
-        return _scan(step, start, inputs, len(times), plan.checkpoint)[1]
+        inputs = (given, _of_stage(self.plan, stage, fed), times)
+        start = self._before(stage, state)
+        return _scan(step, start, inputs, len(times), self.plan.checkpoint)
+
+    def _before(self, stage: int, state: State) -> Rows:
+        """The rows of one stage in a state."""
+        own = {b: block.rows("out", stage) for b, block in enumerate(self.plan.blocks)}
+        return {b: state.blocks[b][rows] for b, rows in own.items() if rows.stop}
+
+    def _changed(
+        self, stage: int, blocks: Sequence[Any], inputs: Rows, t: jax.Array
+    ) -> tuple[Rows, jax.Array]:
+        """With a matrix that changes: the inputs, from those by constant entries; who is linked."""
+        plan, down = self.plan, self.plan.moves[stage].changing
+        matrix = carried_matrix(plan, blocks)
+        changing, at = np.flatnonzero(plan.changing), plan.carrying_slot
+        active = linked(plan, vv.rearrange(matrix, changing), changing)
+        if at is not None:
+            scale = scale_since(self.coefficients[at], matrix[at], t == self.state.tick)
+            inputs = {b: scale * rows for b, rows in inputs.items()}
+            active |= self.linked & (scale != 0)  # type: ignore[operator]
+        sizes = lambda b: self._shape("in", b, stage)
+        return down.apply(down.prepare(matrix), matrix, blocks, inputs, sizes), active
 
     def _shape(self, side: str, block: int, stage: int) -> tuple[int, int]:
         rows = self.plan.blocks[block].rows(side, stage)
@@ -126,21 +166,19 @@ class Execution:
         t: jax.Array,
         carry: Rows | None = None,
         early: Rows | None = None,
-    ) -> Emitted:
+    ) -> tuple[Rows, Emitted]:
         """One tick of a stage: its own links' down movement, then its kinds, level by level."""
         plan, moves = self.plan, self.plan.moves[stage]
         sizes = lambda b: self._shape("in", b, stage)
-        inputs, active = dict(entering), self.active
+        inputs, active = dict(entering), self.linked
         if carry:
-            blocks = [carry.get(b) for b in range(len(plan.blocks))]
-            coefficients, prepared = self.weights, self.own[stage]
-            if plan.carried:
-                b, row, columns = plan.matrix_row  # type: ignore[misc]
-                coefficients = vv.rearrange(blocks[b][row], columns)  # type: ignore[index]
-                active, prepared = _active(plan, coefficients), moves.own.prepare(coefficients)
+            blocks: list[Any] = [carry.get(b) for b in range(len(plan.blocks))]
             for b, rows in (early or {}).items():
-                blocks[b] = jnp.concatenate([blocks[b], rows])  # type: ignore[list-item]
-            inputs = moves.own.apply(prepared, coefficients, blocks, inputs, sizes)  # type: ignore[arg-type]
+                blocks[b] = jnp.concatenate([blocks[b], rows])
+            inputs = moves.own.apply(self.own[stage], self.coefficients, blocks, inputs, sizes)
+            if plan.carried:
+                inputs, active = self._changed(stage, blocks, inputs, t)
+        gates = None if active is None else by_kind(plan, active)
         key = None if self.key is None else jax.random.fold_in(self.key, t)
         outputs: dict[int, Ports] = {}
         emitted = Emitted({}, {}, {})
@@ -156,13 +194,21 @@ class Execution:
                     streams = _split(plan, stage, inputs)
             x = _read(plan, k, streams)
             y, over = self.functions[k](self.numbers[k], x, _keys(plan, k, key), message.get(k))
-            outputs[k] = _gated(y, plan.active[k], None if active is None else active[k])
+            outputs[k] = _gated(y, plan.active[k], None if gates is None else gates[k])
             for side, ports in (("in", x), ("out", outputs[k])):
                 emitted.data.update(_recorded(plan, side, k, ports))
             if over is not None:
                 emitted.overflow[k] = over
-        emitted.rows.update(_gather(plan, stage, outputs))
-        return emitted
+        rows = _gather(plan, stage, outputs)
+        emitted.rows.update(_read_later(plan, stage, rows))
+        return rows, emitted
+
+
+def _read_later(plan: Plan, stage: int, rows: Rows) -> Rows:
+    """Of a stage's rows those that later stages read."""
+    first = {b: plan.blocks[b].rows("out", stage).start for b in rows}
+    reads = {b: plan.emitted[stage][b] - first[b] for b in rows}
+    return {b: some_rows(rows[b], read) for b, read in reads.items() if len(read)}
 
 
 def _recorded(plan: Plan, side: str, k: int, ports: Ports) -> dict[tuple[str, int, str], jax.Array]:
@@ -255,21 +301,6 @@ def _keys(plan: Plan, k: int, key: Any) -> Any:
         )
     codes = [zlib.crc32(name.encode()) & 0x7FFFFFFF for name in kind.names]
     return jax.vmap(lambda code: jax.random.fold_in(key, code))(np.array(codes, np.uint32))
-
-
-def _active_by_weights(plan: Plan, weights: jax.Array) -> list[jax.Array] | None:
-    """The same for a matrix that is carried but never changes."""
-    if plan.surely_linked is None or all(always.all() for always in plan.active):
-        return None
-    matrix = jnp.zeros(plan.matrix_space.size, weights.dtype)
-    return _active(plan, matrix.at[plan.matrix_slots].set(weights[plan.ordinary_links]))
-
-
-def _active(plan: Plan, matrix: jax.Array) -> list[jax.Array]:
-    """For each kind, which neurons have a link that is not zero, by the matrix of this tick."""
-    nonzero = jnp.zeros(len(plan.order) + 1, bool).at[plan.rows_of_matrix].max(matrix != 0)
-    ends = np.cumsum([0, *(len(kind.names) for kind in plan.kinds)])
-    return [nonzero[a:b] for a, b in pairwise(ends)]
 
 
 def _kind_function(plan: Plan, k: int) -> Callable[..., Any]:

@@ -117,4 +117,4 @@ def _one_tick(value: Any) -> Any:
 @eqx.filter_jit
 def _run(low: Lowered, fed: Fed, ticks: int, key: Any, state: State) -> Trace:
     weights, _, numbers = low._free()
-    return Execution(low.plan, weights, numbers, key).run(state, fed, ticks)
+    return Execution(low.plan, weights, numbers, key, state).run(fed, ticks)

@@ -18,15 +18,26 @@ Entries = list[tuple[int, vv.Path]]
 class StageMoves(NamedTuple):
     """The links that end in one stage: `past` from earlier stages, `own` from the stage itself.
 
-    The instant ones of the stage itself stand by the level they serve. For the `merged` blocks a
-    scan takes the few earlier rows it reads beside its own, in one product of `own`.
+    The instant ones of the stage itself stand by the level they serve; `changing` are those whose
+    coefficients updates may change, tick by tick. For the `merged` blocks a scan takes the few
+    earlier rows it reads beside its own, in one product of `own`.
     """
 
     past: Down
     past_instant: Down
     own: Down
+    changing: Down
     own_instant: dict[int, Down]
     merged: frozenset[int]
+
+    def reads(self, block: int, before: int) -> np.ndarray:
+        """Which of the `before` rows of earlier stages in a block this one reads, by number."""
+        found = [np.zeros(0, int)]
+        for down in (self.past, self.past_instant):
+            parts = [down.products[block]] if block in down.products else []
+            parts += [part for at, part in down.scatters.items() if at[0] == block]
+            found += [np.arange(before) if p.reads is None else p.reads for p in parts]
+        return np.unique(np.concatenate(found))
 
 
 def plan_moves(plan: "Plan") -> list[StageMoves]:
@@ -37,14 +48,21 @@ def plan_moves(plan: "Plan") -> list[StageMoves]:
     slot = plan.matrix_space.slot
     links = list(enumerate(plan.template.links))
     ordinary = [(k, link.path) for k, link in links if not link.instant]
+    changing: Entries = []
     if plan.carried:
-        ordinary = [(slot(path).start, path) for path in plan.spaces.links]
+        entries = [(slot(path).start, path) for path in plan.spaces.links]
+        ordinary = [(at, path) for at, path in entries if not plan.changing[at]]
+        changing = [(at, path) for at, path in entries if plan.changing[at]]
     instant = [(k, link.path) for k, link in links if link.instant]
-    return [_into(plan, stage, ordinary, instant) for stage in range(len(plan.stages.scans))]
+    stages = range(len(plan.stages.scans))
+    return [_into(plan, stage, ordinary, changing, instant) for stage in stages]
 
 
-def _into(plan: "Plan", stage: int, ordinary: Entries, instant: Entries) -> StageMoves:
+def _into(
+    plan: "Plan", stage: int, ordinary: Entries, changing: Entries, instant: Entries
+) -> StageMoves:
     here = plan.stages.of
+    free = plan.trained_slots if plan.carried else plan.free_weights
 
     def entering(entries: Entries, own: bool) -> Entries:
         into = [(k, p) for k, p in entries if here.get(p[0]) == stage and p[2] in here]
@@ -53,15 +71,19 @@ def _into(plan: "Plan", stage: int, ordinary: Entries, instant: Entries) -> Stag
     levels: dict[int, Entries] = {}
     for k, path in entering(instant, True):
         levels.setdefault(plan.kinds[plan.layout.place[path[0]][0]].level, []).append((k, path))
-    past = _down(plan, stage, entering(ordinary, False), own=False)
-    own = _down(plan, stage, entering(ordinary, True), own=True)
+    past = _down(plan, stage, entering(ordinary, False), free, own=False)
+    own = _down(plan, stage, entering(ordinary, True), free, own=True)
     merged = [b for b in past.products if _mergeable(past.products[b], own.products.get(b))]
     together = {b: own.products[b].beside(past.products[b]) for b in merged}
     return StageMoves(
         past,
-        _down(plan, stage, entering(instant, False), own=False),
+        _down(plan, stage, entering(instant, False), plan.free_weights, own=False),
         Down(own.products | together, own.scatters),
-        {n: _down(plan, stage, found, own=True) for n, found in sorted(levels.items())},
+        _down(plan, stage, entering(changing, True), plan.changing, own=True, changing=True),
+        {
+            n: _down(plan, stage, found, plan.free_weights, own=True)
+            for n, found in sorted(levels.items())
+        },
         frozenset(merged),
     )
 
@@ -72,8 +94,19 @@ def _mergeable(past: Product, own: Product | None) -> bool:
     return (past.dense and own.dense) or (past.few and own.few)
 
 
-def _down(plan: "Plan", stage: int, entries: Entries, own: bool) -> Down:
-    """Links as products where they carry whole streams, else number by number."""
+def _down(
+    plan: "Plan",
+    stage: int,
+    entries: Entries,
+    free: np.ndarray,
+    *,
+    own: bool,
+    changing: bool = False,
+) -> Down:
+    """Links as products where they carry whole streams, else number by number.
+
+    `free` tells for all coefficients which of them gradients reach.
+    """
     regular: dict[int, list[tuple[int, int, int]]] = {}
     single: dict[tuple[int, int], list[Any]] = {}
     for k, path in entries:
@@ -95,9 +128,15 @@ def _down(plan: "Plan", stage: int, entries: Entries, own: bool) -> Down:
         rows = block.rows("in", stage), block.rows("out", stage)
         n_out = rows[1].stop - rows[1].start if own else block.before(stage)
         n_in = rows[0].stop - rows[0].start
-        products[b] = Product.plan(links, n_in, n_out, block.space.size, plan.dense)
-    joined = {at: map(np.concatenate, zip(*found, strict=True)) for at, found in single.items()}
-    return Down(products, {at: Scatter(*columns) for at, columns in joined.items()})
+        products[b] = Product.plan(links, n_in, n_out, block.space.size, plan.dense, free, changing)
+    scatters = {}
+    for at, found in single.items():
+        pick, source, target = map(np.concatenate, zip(*found, strict=True))
+        scatters[at] = Scatter.plan(pick, source, target, free)
+    if not own:
+        width = lambda b: plan.blocks[b].space.size
+        scatters = {at: found.compact(width(at[0])) for at, found in scatters.items()}
+    return Down(products, scatters)
 
 
 def _base(plan: "Plan", block: int, stage: int, own: bool) -> int:

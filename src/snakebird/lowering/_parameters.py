@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from snakebird import vvalues as vv
-from snakebird.neurons import Neuron
+from snakebird.neurons import REGISTRY, Neuron, superfluid
 
 
 class Split(NamedTuple):
@@ -39,6 +39,22 @@ def split(neuron: Neuron, dtype: Any) -> Split:
             )
         )
     return Split(numbers, structure, tuple(signature))
+
+
+def silent(neuron: Neuron, own: Split) -> bool:
+    """Whether a neuron whose inputs are zero surely gives zero.
+
+    Asked only of registered types, which are the same function on both carriers, with nothing that
+    numbers or other inputs could change.
+
+    >>> from snakebird import neurons as sn
+    >>> [silent(n, split(n, float)) for n in (sn.tanh(), sn.sigmoid(), sn.constant())]
+    [True, False, False]
+    """
+    kind = neuron.type
+    if own.numbers or kind.feeds or kind is superfluid or REGISTRY.get(kind.name) is not kind:
+        return False
+    return all(np.all(leaf == 0) for _, leaf in vv.entries(neuron.apply({})))
 
 
 def _as_numbers(value: Any, dtype: Any) -> Any:

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from snakebird import vvalues as vv
-from snakebird.lowering._constant import carries_constant_matrix
+from snakebird.lowering._constant import carries_constant_matrix, carrying_entry
 from snakebird.lowering._layout import Block, Kind, Layout, arrange
 from snakebird.lowering._moves import StageMoves, plan_moves
-from snakebird.lowering._parameters import Split, split
+from snakebird.lowering._parameters import Split, silent, split
 from snakebird.lowering._ports import check_port
 from snakebird.lowering._spaces import Spaces, as_space, infer
 from snakebird.lowering._stages import Stages, closure, cut, one_stage
@@ -177,6 +177,41 @@ class Plan:
         return plan_moves(self)
 
     @cached_property
+    def emitted(self) -> list[dict[int, np.ndarray]]:
+        """For each stage, the rows of its blocks that later stages read, by number."""
+        found: list[dict[int, np.ndarray]] = [{} for _ in self.moves]
+        for b, block in enumerate(self.blocks):
+            later = range(len(self.moves))
+            reads = [self.moves[stage].reads(b, block.before(stage)) for stage in later]
+            for stage, emitted in enumerate(found):
+                own = block.rows("out", stage)
+                read = np.unique(np.concatenate(reads[stage:]))
+                emitted[b] = read[(read >= own.start) & (read < own.stop)]
+        return found
+
+    @cached_property
+    def carrying_slot(self) -> int | None:
+        """The slot of the matrix stream that scales all entries that do not change otherwise."""
+        path = carrying_entry(self.template, self.spaces) if self.carried else None
+        return None if path is None else self.matrix_space.slot(path).start
+
+    @cached_property
+    def changing(self) -> np.ndarray:
+        """For each slot of the matrix stream, whether updates may change it."""
+        if self.carrying_slot is None:
+            return np.ones(self.matrix_space.size, bool)
+        name = self.template.matrix_from[0]  # type: ignore[index]
+        reached = self.spaces.inputs[name].sub(("delta",)) & self.matrix_space
+        return np.isin(np.arange(self.matrix_space.size), reached.inclusion(self.matrix_space))
+
+    @cached_property
+    def trained_slots(self) -> np.ndarray:
+        """For each slot of the matrix stream, whether the link there may be trained."""
+        found = np.zeros(self.matrix_space.size, bool)
+        found[self.matrix_slots] = self.free_weights[self.ordinary_links]
+        return found
+
+    @cached_property
     def rows_of_matrix(self) -> np.ndarray:
         """For each slot of the matrix stream, the neuron of its row (the last + 1: none)."""
         names = {name: k for k, name in enumerate(self.order)}
@@ -193,17 +228,21 @@ class Plan:
 
     @cached_property
     def active(self) -> list[np.ndarray]:
-        """For each kind, which of its neurons are active whatever the matrix says."""
+        """For each kind, which of its neurons need no gate, whatever the matrix says.
+
+        They are active in any case, or silent without links anyway.
+        """
         machine = self.template
         always = machine.matrix_from is None
         linked = {link.to for link in machine.links if link.instant or always}
         linked |= self.surely_linked or set()
-        return [
-            np.array(
-                [name in linked or machine.neurons[name].type.always_active for name in kind.names]
-            )
-            for kind in self.kinds
-        ]
+        found = []
+        for kind in self.kinds:
+            first = kind.names[0]
+            every = not always and silent(machine.neurons[first], self.splits[first])
+            every |= machine.neurons[first].type.always_active
+            found.append(np.array([every or name in linked for name in kind.names]))
+        return found
 
     @cached_property
     def kept(self) -> dict[tuple[str, int, str], Keep]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import groupby
 from typing import Any
 
 import jax
@@ -19,35 +21,46 @@ FEW = 8
 """At most so many links are added one by one: slices and sums, which a compiler fuses."""
 
 
+FULL = 0.5
+"""Links between numbers are a small matrix if at least this part of it is there."""
+
+PLACED = 64
+"""Numbers are put in place by a map of all places if there are at most so many for each."""
+
+
+Part = tuple[np.ndarray, jax.Array]
+"""What one stage gave out of a block: the numbers of rows, those rows `[ticks, rows, width]`."""
+
+
 @dataclass(frozen=True, eq=False)
 class History:
-    """The outputs of a block over all ticks, in `parts` of rows `[ticks, rows, width]`.
+    """The outputs of a block over all ticks, as far as later stages read them.
 
     With `first`, the rows of a state, each tick sees those of the tick before. Only what is read
     is put together.
     """
 
-    parts: Sequence[jax.Array]
+    parts: Sequence[Part]
     first: jax.Array | None = None
 
     def rows(self, reads: np.ndarray | None = None) -> jax.Array:
         """Some rows, in order, or all."""
-        found, start = [], 0
-        for part in self.parts:
-            own = np.arange(part.shape[1])
+        found = []
+        for numbers, part in self.parts:
+            own = np.arange(len(numbers))
             if reads is not None:
-                own = reads[(reads >= start) & (reads < start + part.shape[1])] - start
+                own = np.flatnonzero(np.isin(numbers, reads))
             if len(own):
-                rows = _rows(part, own)
+                rows = some_rows(part, own)
                 if self.first is not None:
-                    before = _rows(self.first[start : start + part.shape[1]], own)
+                    before = some_rows(self.first, numbers[own])
                     rows = jnp.concatenate([before[None], rows[:-1]])[: len(part)]
                 found.append(rows)
-            start += part.shape[1]
         return found[0] if len(found) == 1 else jnp.concatenate(found, axis=1)
 
 
-def _rows(outputs: jax.Array, reads: np.ndarray) -> jax.Array:
+def some_rows(outputs: jax.Array, reads: np.ndarray) -> jax.Array:
+    """Some rows of `[..., rows, width]`, by number."""
     return jnp.swapaxes(vv.rearrange(jnp.swapaxes(outputs, -1, -2), reads), -1, -2)
 
 
@@ -57,7 +70,8 @@ class Product:
 
     From `[..., n_out, width]` to `[..., n_in, width]`; a leading axis is time. `pick` selects this
     product's coefficients from all of a machine's; `reads` the rows of Y that take part, if not
-    all do. A product that is neither `dense` nor `few` is a gather and a sum.
+    all do; `free` tells which coefficients gradients reach. A product that is neither `dense` nor
+    `few` is a gather and a sum.
     """
 
     pick: np.ndarray
@@ -66,6 +80,7 @@ class Product:
     n_in: int
     n_out: int
     dense: bool
+    free: np.ndarray
     few: bool = False
     reads: np.ndarray | None = None
 
@@ -77,8 +92,13 @@ class Product:
         n_out: int,
         width: int,
         dense: bool | None,
+        free: np.ndarray,
+        changing: bool = False,
     ) -> "Product":
-        """Choose the cheapest form for links `(coefficient, row, column)`; `dense` overrides."""
+        """Choose the cheapest form for links `(coefficient, row, column)`; `dense` overrides.
+
+        With `changing` coefficients a dense matrix has to be filled anew in every tick.
+        """
         pick, rows, columns = (
             np.array(c, np.int32) for c in zip(*sorted(links, key=_by_row), strict=True)
         )
@@ -91,14 +111,20 @@ class Product:
         if dense is None:
             area = n_in * n_out
             sparse_cost = len(rows) * (SPARSE_NS * width + SPARSE_LINK_NS)
-            dense = area <= MAX_DENSE and area * width * DENSE_NS <= sparse_cost
-        return cls(pick, rows, columns, n_in, n_out, dense and not few, few, reads)
+            filling = area * DENSE_NS + len(rows) * SPARSE_NS if changing else 0.0
+            dense_cost = area * width * DENSE_NS + filling
+            dense = area <= MAX_DENSE and dense_cost <= sparse_cost
+        return cls(pick, rows, columns, n_in, n_out, dense and not few, free[pick], few, reads)
 
     def prepare(self, coefficients: jax.Array) -> Any:
         """The coefficients as this product wants them: a matrix, or a number for each link."""
+        if not self.free.any():
+            coefficients = jax.lax.stop_gradient(coefficients)
         own = coefficients.at[self.pick].get(mode="promise_in_bounds")
         if self.few:
-            return [jnp.squeeze(one, 0) for one in jnp.split(own, len(self.pick))]
+            parts = [jnp.squeeze(one, 0) for one in jnp.split(own, len(self.pick))]
+            stop = jax.lax.stop_gradient
+            return [c if f else stop(c) for c, f in zip(parts, self.free, strict=True)]
         if not self.dense:
             return own
         flat = jnp.zeros(self.n_in * self.n_out, own.dtype)
@@ -112,6 +138,7 @@ class Product:
             pick=np.concatenate([self.pick, other.pick]),
             rows=np.concatenate([self.rows, other.rows]),
             columns=np.concatenate([self.columns, other.columns + self.n_out]),
+            free=np.concatenate([self.free, other.free]),
             n_out=self.n_out + other.n_out,
         )
 
@@ -124,7 +151,7 @@ class Product:
         """The rows of Y that take part."""
         if isinstance(outputs, History):
             return outputs.rows(self.reads)
-        return outputs if self.reads is None else _rows(outputs, self.reads)
+        return outputs if self.reads is None else some_rows(outputs, self.reads)
 
     def apply(self, prepared: Any, outputs: "jax.Array | History") -> jax.Array:
         """The rows of inputs, of one tick or of all."""
@@ -145,7 +172,11 @@ class Product:
         for c, row, column in zip(coefficients, self.rows, self.columns, strict=True):
             term = c * pieces[column]
             sums[row] = term if sums[row] is None else sums[row] + term
-        rows = [jnp.zeros_like(pieces[0]) if total is None else total for total in sums]
+        rows: list[jax.Array] = []
+        for empty, group in groupby(sums, key=lambda total: total is None):
+            run = list(group)
+            shape = (*outputs.shape[:-2], len(run), outputs.shape[-1])
+            rows += [jnp.zeros(shape, outputs.dtype)] if empty else run
         return rows[0] if len(rows) == 1 else jnp.concatenate(rows, axis=-2)
 
 
@@ -166,20 +197,65 @@ def _by_row(link: tuple[int, int, int]) -> int:
 class Scatter:
     """Links that select inside streams, number by number: `x[target] += c[pick] * y[source]`.
 
-    `x` and `y` are blocks `[..., rows, width]` with their last two axes made one.
+    `x` and `y` are blocks `[..., rows, width]` with their last two axes made one; of `y` only the
+    rows `reads`, if given. `free` tells which coefficients gradients reach. In a `grid` every
+    number written reads nearly every number read: `pick` has a row for each target and a column
+    for each source, -1 where there is no link.
     """
 
     pick: np.ndarray
     source: np.ndarray
     target: np.ndarray
+    free: np.ndarray
+    grid: bool = False
+    reads: np.ndarray | None = None
+
+    @classmethod
+    def plan(
+        cls, pick: np.ndarray, source: np.ndarray, target: np.ndarray, free: np.ndarray
+    ) -> "Scatter":
+        """Choose the form; `free` is of all of a machine's coefficients."""
+        sources, column = np.unique(source, return_inverse=True)
+        targets, row = np.unique(target, return_inverse=True)
+        loose = cls(pick, source, target, free[pick])
+        if len(pick) < FULL * len(targets) * len(sources):
+            return loose
+        grid = np.full((len(targets), len(sources)), -1)
+        grid[row, column] = pick
+        alone = np.count_nonzero(grid >= 0) == len(pick)
+        return cls(grid, sources, targets, free[pick], grid=True) if alone else loose
+
+    def compact(self, width: int) -> "Scatter":
+        """The same without the rows of `width` numbers that no link reads."""
+        rows, column = np.divmod(self.source, width)
+        reads, row = np.unique(rows, return_inverse=True)
+        return replace(self, source=row * width + column, reads=reads)
 
     def add_to(self, inputs: jax.Array, coefficients: jax.Array, outputs: jax.Array) -> jax.Array:
         """The inputs with the contributions added."""
-        lead = outputs.shape[:-2]
-        flat = outputs.reshape(*lead, -1).at[..., self.source].get(mode="promise_in_bounds")
-        terms = coefficients.at[self.pick].get(mode="promise_in_bounds") * flat
-        total = inputs.reshape(*lead, -1).at[..., self.target].add(terms, mode="promise_in_bounds")
+        into, given = _vectors(inputs), _vectors(outputs)
+        if not self.free.any():
+            coefficients = jax.lax.stop_gradient(coefficients)
+        if self.grid:
+            matrix = vv.rearrange(coefficients, self.pick.ravel()).reshape(self.pick.shape)
+            terms = vv.rearrange(given, self.source) @ matrix.T
+        else:
+            terms = vv.rearrange(coefficients, self.pick) * vv.rearrange(given, self.source)
+        if self.apart and into.shape[-1] <= PLACED * len(self.target):
+            total = into + vv.place(terms, self.target, into.shape[-1])
+        else:
+            total = into.at[..., self.target].add(terms, mode="promise_in_bounds")
         return total.reshape(inputs.shape)
+
+    @cached_property
+    def apart(self) -> bool:
+        """Whether nothing is written twice."""
+        return len(np.unique(self.target)) == len(self.target)
+
+
+def _vectors(rows: jax.Array) -> jax.Array:
+    *lead, count, width = rows.shape
+    return rows.reshape(*lead, count * width)
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,7 +291,7 @@ class Down:
             found[b] = found[b] + rows if b in found else rows
         for (source, target), scatter in self.scatters.items():
             given = outputs[source]
-            given = given.rows() if isinstance(given, History) else given
+            given = given.rows(scatter.reads) if isinstance(given, History) else given
             if target not in found:
                 found[target] = jnp.zeros((*given.shape[:-2], *sizes(target)), given.dtype)
             found[target] = scatter.add_to(found[target], coefficients, given)
