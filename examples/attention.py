@@ -1,3 +1,4 @@
+# slow
 """Attention as a machine: coefficients of linear combinations that other neurons compute.
 
 In a machine every input is a linear combination of streams. Attention is that with coefficients

@@ -1,3 +1,4 @@
+# slow
 """A machine that makes itself a new neuron whenever a new word comes.
 
 At first there is a pool of silent neurons, and the network matrix has no link to any of them. A

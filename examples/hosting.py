@@ -1,3 +1,4 @@
+# slow
 """A machine that hosts machines, which teach each other their programs.
 
 Four machines live as neurons in one. Each turns a point round, by four links of a network matrix

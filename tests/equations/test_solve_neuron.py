@@ -118,6 +118,7 @@ def test_a_builder_links_the_loop_and_the_input():
     )
 
 
+@pytest.mark.slow
 def test_gradients_of_the_field_are_those_of_differences():
     low = sb.lower(driven(rtol=1e-10, atol=1e-12), record="n")
     kind = next(k for k, own in enumerate(low.numbers) if "field" in own)

@@ -146,6 +146,7 @@ def superfluid_machine() -> Machine:
     )
 
 
+@pytest.mark.slow
 def test_gradients_pass_through_the_coefficients_of_superfluid_neurons():
     low = lower(superfluid_machine(), record="all")
     assert free_numbers(low).start.all()
@@ -266,6 +267,7 @@ def assert_same(found: np.ndarray, expected: np.ndarray) -> None:
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * size)
 
 
+@pytest.mark.slow
 def test_stages_have_the_gradients_of_one_scan_with_checkpoints():
     machine = staged()
     low = lower(machine)

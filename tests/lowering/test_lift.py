@@ -158,6 +158,7 @@ def test_a_trained_machine_runs_alike_in_both_engines(machine: Machine):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_a_machine_trained_in_single_precision_comes_back_to_the_bit():
     low = trained(carrying(), 4, dtype=jnp.float32)
     again = lower(lift(low), record="all", dtype=jnp.float32)

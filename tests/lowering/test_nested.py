@@ -177,6 +177,7 @@ def test_overflow_reaches_through_two_levels():
 
 
 @pytest.mark.parametrize("levels", [1, 2])
+@pytest.mark.slow
 def test_a_runner_makes_room_for_nested_machines(levels):
     inner = sb.machine_neuron(grower(), grow=2)
     if levels == 2:

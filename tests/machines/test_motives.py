@@ -143,6 +143,7 @@ def _nonzero(x: Any) -> Any:
     return np.asarray(x)[np.abs(x) > 1e-14]
 
 
+@pytest.mark.slow
 def test_the_readable_engine_agrees():
     make, cell = CASES["lstm"][1], CASES["lstm"][0]
     found = [vv.number(y) for y in run(make(cell), inputs={"x": XS[:3]})["output.y"]]

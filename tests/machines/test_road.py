@@ -138,6 +138,7 @@ def plain():
 
 
 @pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.slow
 def test_a_stage_gives_the_same_numbers_and_its_slopes_are_right(stage, plain):
     vector, computed, _ = compiled(stage)
     (_, found), slope = computed(vector)

@@ -278,6 +278,7 @@ def inner() -> Machine:
     return b.machine
 
 
+@pytest.mark.slow
 def test_many_cycles_of_a_machine_that_edits_itself_inside_one_outer_tick():
     cycles, ticks = 5, 3
     neuron = sb.machine_neuron(inner(), ticks=cycles)

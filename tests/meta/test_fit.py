@@ -113,6 +113,7 @@ def test_the_relative_gradient_is_that_of_the_mean_logarithm():
     np.testing.assert_allclose(got.gradient.rate, jax.grad(loss)(0.9), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_persistent_evolution_is_unbiased():
     """Over a whole episode, on a loss that is quadratic, so that smoothing does not bend it."""
     tasks, rule = meta.Sequences(steps_down), Quadratic(jnp.array([0.7, -0.4]))
@@ -216,6 +217,7 @@ class Fragile(Leaky):
 
 
 @pytest.mark.parametrize("options", [{}, {"gradient": "pes", "length": 4}])
+@pytest.mark.slow
 def test_a_task_that_diverges_is_left_out_and_told(options):
     seen = []
     found = meta.fit(Fragile(0.5), noisy, key=KEY, steps=8, batch=6, watch=seen.append, **options)

@@ -129,6 +129,7 @@ def test_the_learned_optimizer_is_an_optax_transformation_under_jit():
         optimizer.update(eqx.filter(net, eqx.is_array), state)
 
 
+@pytest.mark.slow
 def test_a_learned_optimizer_moves_no_weight_far():
     """Whatever its net and however long it runs: at most three rates, bent by at most exp(1.5)."""
     optimizer = meta.LearnedOptimizer(key=KEY, rate=0.01)

@@ -208,6 +208,7 @@ def test_frames_are_spread_over_all_ticks_and_stand_in_rows():
     assert isinstance(time_line({"a": np.zeros(4)}, log=True), Figure)
 
 
+@pytest.mark.slow
 def test_a_frame_has_slopes_by_the_weights_of_its_wave():
     @sb.machine
     def waves():

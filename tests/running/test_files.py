@@ -30,6 +30,7 @@ def going_on(runner: Runner) -> Runner:
     return runner.advance(4).send("click", [None, {"x": 7}]).advance(5)
 
 
+@pytest.mark.slow
 def test_a_restored_runner_goes_on_as_the_other_would_have(tmp_path):
     runner = busy()
     runner.save(tmp_path / "run.json")

@@ -117,6 +117,7 @@ def test_in_fixed_spaces(first, second, data, pair):
 
 @few
 @given(vvalues(quarters, depth=2), vvalues(quarters, depth=2), pairs)
+@pytest.mark.slow
 def test_on_drawn_trees(u, v, pair):
     check_carriers(u, v, pair)
 

@@ -10,8 +10,8 @@ from snakebird import vvalues as vv
 from snakebird.testing import floats, fractions, paths, vvalues
 
 # Short runs miss the corners; `--hypothesis-profile=thorough` runs longer still.
-long = settings(max_examples=max(3000, settings().max_examples))
-some = settings(max_examples=max(1000, settings().max_examples))
+long = settings(max_examples=max(2000, settings().max_examples))
+some = settings(max_examples=max(700, settings().max_examples))
 
 FORMS = {
     "mask": vv.mask,
