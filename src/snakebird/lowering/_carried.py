@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,7 @@ from snakebird import vvalues as vv
 from snakebird.lowering._plan import Plan
 
 
-def carried_matrix(plan: Plan, blocks: Sequence[jax.Array]) -> jax.Array:
+def carried_matrix(plan: Plan, blocks: Sequence[Any]) -> jax.Array:
     """The entries `[size]` of the matrix that these outputs carry, in the order of its space."""
     if plan.matrix_row is None:
         return jnp.zeros(plan.matrix_space.size, plan.dtype)
@@ -19,7 +20,7 @@ def carried_matrix(plan: Plan, blocks: Sequence[jax.Array]) -> jax.Array:
     return vv.rearrange(blocks[b][row], columns)
 
 
-def constant_entries(plan: Plan, blocks: Sequence[jax.Array]) -> jax.Array:
+def constant_entries(plan: Plan, blocks: Sequence[Any]) -> jax.Array:
     """The matrix a run begins with, without gradients for links that are not trainable."""
     matrix = carried_matrix(plan, blocks)
     return jnp.where(plan.trained_slots, matrix, jax.lax.stop_gradient(matrix))
