@@ -1,3 +1,4 @@
+# slow
 """The game of afterlife: pure machines from random matrices, which sleep and wake, or swing.
 
 Six neurons take in two network matrices each and give out one: sums, products, maxima. Five more

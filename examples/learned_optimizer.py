@@ -1,3 +1,4 @@
+# slow
 """An optimizer that is learned on small nets, and then used like any other.
 
 A rule with about a hundred numbers is trained to train nets: 50 steps each, on points of random

@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src"
+SLOW = ("equations.md", "fitting.md", "laws.md", "learning_to_learn.md", "programs.md")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 MODULES = [path for path in sorted(SOURCE.rglob("*.py")) if ">>> " in path.read_text("utf-8")]
 
@@ -50,7 +51,7 @@ def relative(path: Path) -> str:
 
 
 def page_of(path: Path):
-    slow = path.name in ("equations.md", "fitting.md", "laws.md", "programs.md")
+    slow = path.name in SLOW
     return pytest.param(path, id=relative(path), marks=[pytest.mark.slow] if slow else [])
 
 

@@ -58,6 +58,7 @@ def history(folder: str) -> list[dict]:
     return [json.loads(line) for line in text.splitlines()]
 
 
+@pytest.mark.slow
 def test_a_program_is_found_and_written(command, lines):
     done = command("synthesize", lines, "--methods", "grow")
     assert done.code == 0

@@ -132,6 +132,7 @@ def test_gradients_of_the_field_are_those_of_differences():
     np.testing.assert_allclose(jax.grad(last)(0.7), differences, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_gradients_of_inputs_are_those_of_differences():
     low = sb.lower(driven(rtol=1e-10, atol=1e-12), record="n")
 

@@ -164,6 +164,7 @@ def wandering(paths=40, n=60, h=0.25):
 
 
 class TestRandom:
+    @pytest.mark.slow
     def test_drift_and_diffusion_of_exact_paths(self):
         data = Trajectories.of(wandering())
         found = fit(Drawn(Positive(1.0), Free(0.0)), data, random=True, starts=1)

@@ -58,7 +58,7 @@ common = dict(
 """Each example compiles; a failing one is shrunk by hand, since every try costs a second."""
 
 
-@settings(max_examples=40, **common)
+@settings(max_examples=25, **common)
 @given(programs(), st.integers(0, 100))
 def test_random_machines_agree(machine, seed):
     agree(machine, seed)

@@ -126,6 +126,7 @@ FEW = [
 ]
 
 
+@pytest.mark.slow
 def test_a_few_strings_are_fitted_and_the_longest_held_out():
     found = sb.synthesize(sb.Examples.of(FEW), **GROW)
     assert found.exact
@@ -135,6 +136,7 @@ def test_a_few_strings_are_fitted_and_the_longest_held_out():
     assert built(found) == found.machine
 
 
+@pytest.mark.slow
 def test_a_held_out_example_that_taught_is_no_evidence():
     found = sb.synthesize(sb.Examples.of(FEW), **GROW)
     held = sum(v.checked for name, v in found.evidence.verdicts if name == "held out")
@@ -142,6 +144,7 @@ def test_a_held_out_example_that_taught_is_no_evidence():
     assert found.evidence.checked == held
 
 
+@pytest.mark.slow
 def test_of_three_examples_none_is_held_out_and_the_statement_says_so():
     found = sb.synthesize(sb.Examples.of(FEW[:3]), **GROW)
     assert found.evidence.verdicts == ()
