@@ -4,11 +4,14 @@
 """
 
 import os
+import sys
+from collections.abc import Iterator
 
 # Read by JAX when it is first imported, which is after this file.
 os.environ["JAX_ENABLE_X64"] = "1"
 os.environ["MPLBACKEND"] = "Agg"
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 _common = settings(
@@ -19,3 +22,13 @@ _common = settings(
 settings.register_profile("default", _common, max_examples=100)
 settings.register_profile("thorough", _common, max_examples=5000, derandomize=False)
 settings.load_profile("default")
+
+
+@pytest.fixture(autouse=True)
+def _room_for_compiled_programs() -> Iterator[None]:
+    """A test run compiles more programs than a process may hold at a time."""
+    yield
+    if "jax" in sys.modules:
+        from snakebird.lowering._compiled import make_room
+
+        make_room()

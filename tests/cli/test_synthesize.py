@@ -19,7 +19,7 @@ import snakebird as sb
 from snakebird.cli import _synthesize, _synthesize_watch
 from snakebird.cli._synthesize_watch import Watch, watching
 from snakebird.synthesis.programs import Attempt, verify
-from snakebird.synthesis.programs._synthesize import Search
+from snakebird.synthesis.programs._search import Search
 
 SUM = """\
 from snakebird.synthesis.programs import Integers

@@ -190,6 +190,11 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path):
     meta.fit(Leaky(), noisy, key=KEY, **options)
     with pytest.raises(FitError, match="belongs to another rule, other tasks or other options"):
         meta.fit(Leaky(), noisy, key=jax.random.key(0), resume=True, **options)
+    whole = (tmp_path / "checkpoint.npz").read_bytes()
+    for garbled in (b"", b"junk", whole[: len(whole) // 2]):
+        (tmp_path / "checkpoint.npz").write_bytes(garbled)
+        with pytest.raises(FitError, match=r"(?s)no whole checkpoint.*leave out resume"):
+            meta.fit(Leaky(), noisy, key=KEY, resume=True, **options)
     (tmp_path / "file").touch()
     with pytest.raises(FitError, match=r"(?s)cannot write here.*choose another folder"):
         meta.fit(Leaky(), noisy, key=KEY, steps=1, out=tmp_path / "file" / "run")

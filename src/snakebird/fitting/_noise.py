@@ -4,6 +4,7 @@ Each kind gives residuals whose squares add up to minus twice the log-likelihood
 constant, so that least squares finds the most likely model.
 """
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,13 +25,13 @@ class Noise(eqx.Module):
     size: eqx.AbstractVar[float | None]
     shared: eqx.AbstractVar[bool]
 
+    @abstractmethod
     def residual(self, predicted: Any, observed: Any, size: Any) -> Any:
         """The whitened residual; about a standard normal number if the model is right."""
-        raise NotImplementedError
 
+    @abstractmethod
     def spread(self, predicted: Any, size: Any) -> Any:
         """The standard deviation of an observation, in the units of the data."""
-        raise NotImplementedError
 
 
 def _sized(size: float | None, name: str) -> float | None:

@@ -4,9 +4,8 @@ import contextlib
 import hashlib
 import json
 import os
-import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from snakebird.errors import FitError
+from snakebird.fitting._interrupts import interrupts
 from snakebird.fitting._train import Rows, Step
 
 CHECKPOINT, HISTORY = "checkpoint.npz", "history.jsonl"
@@ -95,23 +95,13 @@ class Watch:
             lines = path.read_text(encoding="utf-8").splitlines()
             self.history = [_step(json.loads(line)) for line in lines]
 
-    @contextlib.contextmanager
-    def catching(self) -> Iterator[None]:
+    def catching(self) -> contextlib.AbstractContextManager[None]:
         """SIGINT and SIGTERM end the training after the round that is running."""
 
-        def note(number: int, frame: Any) -> None:
-            if self.stopped:
-                raise KeyboardInterrupt
-            self.stopped = f"interrupted by {signal.Signals(number).name}"
+        def asked(name: str) -> None:
+            self.stopped = f"interrupted by {name}"
 
-        old = {}
-        with contextlib.suppress(ValueError):  # only the main thread may listen
-            old = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in old.items():
-                signal.signal(number, handler)
+        return interrupts(asked)
 
 
 def fingerprint(*parts: Any) -> str:

@@ -14,9 +14,10 @@ import optax
 from jaxtyping import PRNGKeyArray
 
 from snakebird.errors import FitError, InputError, UnknownNameError, suggest
+from snakebird.fitting._interrupts import interrupts
 from snakebird.meta._episode import check_rule
 from snakebird.meta._evaluate import Curve, evaluate
-from snakebird.meta._folder import Folder, Step, interrupts, mark_of
+from snakebird.meta._folder import Folder, Step, mark_of
 from snakebird.meta._gradients import (
     FINE,
     SLOPE,
@@ -170,7 +171,8 @@ def _outer(
     else:
         folder.begin()
     begun, lost, at, stopped = time.monotonic(), 0, first, ""
-    with interrupts() as signals:
+    signals: list[str] = []
+    with interrupts(signals.append):
         for at in range(first, steps):
             state, note = _one(setup, state, at)
             history.append(note)

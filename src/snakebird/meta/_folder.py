@@ -4,11 +4,10 @@ The checkpoint is an npz of plain arrays, the history a line of JSON an outer st
 written beside and moved, so that there is always a whole one.
 """
 
-import contextlib
-import hashlib
+import io
 import os
-import signal
-from collections.abc import Iterator, Sequence
+import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import msgspec
 import numpy as np
 
 from snakebird.errors import FitError
+from snakebird.fitting._watch import fingerprint
 
 CHECKPOINT, HISTORY = "checkpoint.npz", "history.jsonl"
 
@@ -79,16 +79,22 @@ class Folder:
         file = self.path / CHECKPOINT
         if not file.exists():
             raise FitError("there is no checkpoint", str(file), "leave out resume to begin anew")
-        with np.load(file) as kept:
-            if str(kept["mark"]) != self.mark:
-                raise FitError(
-                    "the checkpoint belongs to another rule, other tasks or other options",
-                    str(file),
-                    "give the same ones, or another folder",
-                )
-            leaves, tree = jax.tree.flatten(state)
-            back = [_restored(kept[f"leaf{k}"], leaf) for k, leaf in enumerate(leaves)]
-            following = int(kept["following"])
+        try:
+            # From memory: where an archive is garbled, numpy leaves a file it opened open.
+            with np.load(io.BytesIO(file.read_bytes())) as kept:
+                arrays = dict(kept)
+            own, following = str(arrays["mark"]), int(arrays["following"])
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            what = "this is no whole checkpoint"
+            raise FitError(what, str(file), "leave out resume to begin anew") from None
+        if own != self.mark:
+            raise FitError(
+                "the checkpoint belongs to another rule, other tasks or other options",
+                str(file),
+                "give the same ones, or another folder",
+            )
+        leaves, tree = jax.tree.flatten(state)
+        back = [_restored(arrays[f"leaf{k}"], leaf) for k, leaf in enumerate(leaves)]
         return following, tree.unflatten(back), self._mend(following)
 
     def _mend(self, following: int) -> list[Step]:
@@ -101,34 +107,9 @@ class Folder:
         return [msgspec.json.decode(line, type=Step) for line in lines]
 
 
-@contextlib.contextmanager
-def interrupts() -> Iterator[list[str]]:
-    """Names of the signals that asked to stop; a second one stops at once."""
-    seen: list[str] = []
-
-    def note(number: int, frame: Any) -> None:
-        if seen:
-            raise KeyboardInterrupt
-        seen.append(signal.Signals(number).name)
-
-    old: dict[Any, Any] = {}
-    with contextlib.suppress(ValueError):  # only the main thread may listen
-        for one in (signal.SIGINT, signal.SIGTERM):
-            old[one] = signal.signal(one, note)
-    try:
-        yield seen
-    finally:
-        for one, handler in old.items():
-            signal.signal(one, handler)
-
-
 def mark_of(tree: Any, options: Sequence[Any]) -> str:
     """A short text that differs where the arrays of a tree or the options do."""
-    digest = hashlib.sha256(repr(options).encode())
-    digest.update(repr(jax.tree.structure(tree)).encode())
-    for leaf in jax.tree.leaves(tree):
-        digest.update(np.ascontiguousarray(_plain(leaf)).tobytes())
-    return digest.hexdigest()[:16]
+    return fingerprint(options, jax.tree.structure(tree), *map(_plain, jax.tree.leaves(tree)))
 
 
 def _plain(leaf: Any) -> np.ndarray:

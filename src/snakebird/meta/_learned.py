@@ -12,7 +12,8 @@ from snakebird.synthesis.programs._examples import Examples
 from snakebird.synthesis.programs._lift import program_of
 from snakebird.synthesis.programs._prune import losses
 from snakebird.synthesis.programs._templates import Template
-from snakebird.synthesis.programs._trained import Watch, snapped_weights
+from snakebird.synthesis.programs._trained import snapped_weights
+from snakebird.synthesis.programs._training import Watch
 
 FRESH = 200
 """So many fresh tasks decide which rule is best."""

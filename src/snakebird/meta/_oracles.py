@@ -4,6 +4,7 @@ Those for `Supervised` tasks learn from `{"x", "y", "given"}`; those for `Bandit
 `{"arm", "reward", "tick"}`.
 """
 
+from abc import abstractmethod
 from typing import Any
 
 import equinox as eqx
@@ -115,9 +116,9 @@ class _Counts(eqx.Module):
         state = {"pulls": pulls, "wins": wins, "key": key}
         return state, self.index(pulls, wins, observation["tick"], now)
 
+    @abstractmethod
     def index(self, pulls: Any, wins: Any, tick: Any, key: Any) -> Any:
         """How good each arm seems."""
-        raise NotImplementedError
 
 
 class Thompson(_Counts):

@@ -5,6 +5,7 @@ make: constant, alternating, rare exceptions, long runs, everything in turn; and
 """
 
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,7 +18,7 @@ from snakebird.synthesis.programs._values import Value
 
 
 @dataclass(frozen=True)
-class Draw:
+class Draw(ABC):
     """How one stream is drawn; a subclass says which values there are, by `values`."""
 
     def draw(self, rng: np.random.Generator, length: int, wide: bool) -> list[Value]:
@@ -25,9 +26,9 @@ class Draw:
         pattern = PATTERNS[rng.integers(len(PATTERNS))] if wide and rng.random() < ODD else _even
         return pattern(rng, lambda count: self.values(rng, count, wide), length)
 
+    @abstractmethod
     def values(self, rng: np.random.Generator, count: int, wide: bool) -> list[Value]:
         """So many values, each by itself."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

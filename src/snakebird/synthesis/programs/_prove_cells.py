@@ -31,6 +31,9 @@ Cell = tuple[Any, ...]
 AT = "at"
 """Begins the name of what a family has at one token: the token and the cell follow."""
 
+LARGEST = "largest"
+"""Begins the name of the largest size of a family: its cell follows."""
+
 
 class Encoded(NamedTuple):
     """A state as numbers (or terms): those that stand alone, and those of every token."""
@@ -234,7 +237,7 @@ def show_cell(cell: Cell) -> str:
     """A cell as a text: `seen.result[k]` of a machine, `state[0]` of a reference."""
     if cell[0] == AT:
         return show_cell(cell[2]).replace(EVERY, f"[{cell[1]!r}]")
-    if cell[0] == "largest":
+    if cell[0] == LARGEST:
         return f"(the largest |{show_cell(cell[1])}|)"
     if cell[0] == "machine":
         name = ".".join(cell[1:3])

@@ -8,11 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from snakebird.machines import Machine
-from snakebird.synthesis.programs._prove_cells import Cell, Encoded
+from snakebird.synthesis.programs._prove_cells import LARGEST, Cell, Encoded
 from snakebird.synthesis.programs._prove_symbols import solver
-
-LARGEST = "largest"
-"""Begins the name of such a number; the rest is the one that it is the largest of."""
 
 
 def looks_at_all(machine: Machine) -> bool:
