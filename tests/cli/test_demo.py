@@ -1,80 +1,68 @@
 """The demo: its parts are honest, and the whole of it tells and writes what it found."""
 
 import csv
+import errno
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 import snakebird as sb
 from snakebird.cli import _demo
-from snakebird.cli._search import simple, template, without_idle
-from snakebird.machines import Link, Machine
+from snakebird.errors import InputError
 
 
-def counter(**weights: float) -> Machine:
-    w = {"delta": 1.0, "norm": 1.0, "relu": 1.0, "bias": -1.0, "dot": 1.0, "out": 1.0, **weights}
-    return Machine(
+def program(weight: float = 1) -> sb.Machine:
+    links = ["counts.accum <- counts.result", ("match.y", "counts.result", weight)]
+    return sb.Machine(
         {
-            "word": sb.source(tokens=("a", "b", "c", "d", "e", ".")),
-            "one": "constant",
-            "stop": sb.constant(value={".": 1.0}),
-            "count": "accumulator",
-            "norm": "max_norm",
-            "inner": "inner",
-            "relu": "relu",
+            "word": sb.source(tokens=("a", "b")),
+            "counts": "accumulator",
+            "match": "inner",
             "output": "output",
         },
         [
-            Link("count", "accum", ("count", "result"), trainable=False),
-            ("count.delta", "word.signal", w["delta"]),
-            ("norm.x", "count.result", w["norm"]),
-            ("relu.x", ("norm", sb.max_norm.outputs[0]), w["relu"]),
-            ("relu.x", "one.result", w["bias"]),
-            ("inner.x", "count.result", 1.0),
-            ("inner.y", "stop.result", w["dot"]),
-            ("output.repeats", "relu.result", w["out"]),
-            ("output.stops", ("inner", sb.inner.outputs[0]), 1 / w["dot"] / w["delta"]),
+            *links,
+            sb.Link("counts", "delta", ("word", "signal"), instant=True),
+            sb.Link("match", "x", ("word", "signal"), instant=True),
+            sb.Link("output", "result", ("match", "dot"), instant=True),
         ],
     )
 
 
-def test_the_check_tells_right_from_wrong():
-    assert _demo.is_exact(counter())
-    assert not _demo.is_exact(counter(out=1.001))
-    assert not _demo.is_exact(counter(bias=-2.0))
+def exact(machine: sb.Machine) -> sb.Machine:
+    """With the link from the counts at once, as the demo finds it."""
+    kept = [link for link in machine.links if link.source != ("counts", "result")]
+    own = sb.Link("counts", "accum", ("counts", "result"))
+    at_once = sb.Link("match", "y", ("counts", "result"), instant=True)
+    others = [link for link in kept if link not in (own, at_once)]
+    return sb.Machine(machine.neurons, [own, at_once, *others])
 
 
-def test_simple_weights_compute_the_same():
-    trained = counter(delta=-0.5, norm=-0.25, relu=2.0, bias=-0.25, dot=-3.0, out=4.0)
-    assert _demo.is_exact(trained)
-    plain = simple(trained)
-    assert _demo.is_exact(plain)
-    assert {abs(link.weight) for link in plain.links} == {1}
-    uneven = {str(link.path[:2]): link.weight for link in simple(counter(out=1.3)).links}
-    assert uneven["('output', 'repeats')"] == pytest.approx(1.3)
-
-
-def test_idle_neurons_go_and_names_lose_their_numbers():
-    bare = template(("a", ".")).unlink(*template(("a", ".")).links)
-    kept = without_idle(bare.link("output.stops <- norm2.norm", "norm2.x <- word.signal"))
-    assert set(kept.neurons) == {"word", "norm", "output"}
-    assert [str(link) for link in kept.links] == [
-        "norm.x <- word.signal",
-        "output.stops <- norm.norm",
-    ]
-    both = without_idle(bare.link("output.stops <- norm2.norm", "output.stops <- norm1.norm"))
-    assert {"norm1", "norm2"} <= set(both.neurons)
-
-
-def test_plain_counting_comes_as_late_as_the_machine_knows():
-    found = _demo.expected(["a", "a", ".", "a", "b", "b"])
-    assert found == {"repeats": [0, 0, 0, 0, 0, 1], "stops": [0, 0, 0, 0, 0, 1]}
+@pytest.mark.parametrize(("right", "said"), [(True, "all equal"), (False, "NOT equal")])
+def test_reading_the_license_tells_right_from_wrong(tmp_path, capsys, right, said):
+    machine = exact(program()) if right else program(2)
+    sb.save(machine, tmp_path / "best.json")
+    assert _demo.read_license(tmp_path) == (0 if right else 1)
+    assert capsys.readouterr().out.rstrip().endswith(said)
+    with open(tmp_path / "counts.csv", newline="", encoding="utf-8") as file:
+        counts = {row["word"]: int(row["count"]) for row in csv.DictReader(file)}
+    assert counts == Counter(_demo.words_of(_demo.license_text()))
 
 
 def test_the_license_is_found():
     words = _demo.words_of(_demo.license_text())
-    assert {"license", "work", "."} <= set(words)
+    assert {"license", "work"} <= set(words)
     assert len(words) > 1000
+
+
+def test_a_folder_that_takes_no_files(tmp_path, monkeypatch):
+    def full(*args: object, **options: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(InputError, match="cannot write here: No space left"):
+        _demo.law(tmp_path, 0)
 
 
 @pytest.mark.slow
@@ -82,16 +70,13 @@ def test_the_whole_demo(command):
     done = command("demo")
     assert done.code == 0, done.out + done.err
     assert done.out.splitlines()[0].startswith("snakebird demo:")
-    assert "NOT equal" not in done.out
-    assert done.out.count("all equal") == 2
-    folder = Path("snakebird-demo")
-    assert sorted(p.name for p in folder.iterdir()) == ["counts.csv", "diagram.svg", "machine.json"]
-    machine = sb.load(folder / "machine.json")
-    assert (
-        sb.run(machine, inputs={"word": ["the", "the", "work", "."]}, ticks=8)["output.repeats"][-1]
-        == 1
-    )
-    with open(folder / "counts.csv", newline="", encoding="utf-8") as file:
-        counts = {row["word"]: int(row["count"]) for row in csv.DictReader(file)}
-    words = _demo.words_of(_demo.license_text())
-    assert counts == {word: words.count(word) for word in set(words)}
+    laws = done.out[done.out.index("Laws for eaten") :].splitlines()
+    assert laws[2].endswith("eaten = 0.028 hare lynx")
+    assert "proven for all inputs" in done.out
+    assert "all equal" in done.out
+    folder = Path("runs/demo")
+    assert {p.name for p in folder.iterdir()} >= {"lynx_hare.py", "word_count.py"}
+    assert (folder / "lynx_hare" / "report.html").stat().st_size > 10_000
+    assert (folder / "word_count" / "report.html").stat().st_size > 10_000
+    machine = sb.load(folder / "word_count" / "best.json")
+    assert sb.run(machine, inputs={"word": ["a", "b", "a"]}, ticks=3)["output.result"][-1] == 2

@@ -1,146 +1,105 @@
-"""`snakebird demo`: train a machine, read it as a program, let it count the words of a text."""
+"""`snakebird demo`: a law found in real data, then a program found from examples.
+
+Both are what `snakebird fit` and `snakebird synthesize` do with a file that anyone could write.
+"""
 
 import csv
 import re
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, files
+from importlib.resources import files as resources
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from snakebird import neurons as nr
-from snakebird.cli._search import LATENCY, LETTERS, STOP, Search, simple
-from snakebird.cli._show import draw
+from snakebird.cli._long import tell
 from snakebird.errors import InputError
-from snakebird.machines import Machine, run, save, to_source
-from snakebird.running import Runner
 
-ROUNDS = 12
-CUTS = {6: 0.02, 7: 0.04, 8: 0.06, 9: 0.08, 10: 0.1, 11: 0.12}
-"""From these rounds on, links whose weight is smaller than this are taken out."""
+SHOWN = 6
+"""So many words are shown with their counts."""
 
 
 def demo(folder: Path, seed: int) -> int:
-    """The whole story; writes into a folder. Returns 0 if the machine counts right, else 1."""
+    """The whole story; writes into a folder. 0 if law and program were found, else 1."""
     began = time.perf_counter()
-    machine, exact = found(seed)
-    print("\nthe program it found:\n")
-    print(to_source(machine).rstrip())
-    print(f"\nchecked on 20 random texts of 60 letters, tick by tick: {_says(exact)}")
+    done = law(folder, seed) or program(folder, seed)
+    if not done:
+        print(f"\ndone in {time.perf_counter() - began:.0f} s; what to look at:")
+        print(f"  {folder}/lynx_hare/report.html   {folder}/word_count/report.html")
+        print(f"to go on: change {folder}/lynx_hare.py, and snakebird fit it again")
+    return done
+
+
+def law(folder: Path, seed: int) -> int:
+    """What the lynx eats, from 21 years of pelts."""
+    print("\n1. Hares and lynxes in Canada, 1900 to 1920: how many hares are eaten?")
+    print("  known    hare' = births hare - eaten,  lynx' = gain eaten - deaths lynx")
+    print("  unknown  eaten(hare, lynx), births, gain, deaths")
+    file, out = _copied("lynx_hare", folder)
+    print(f"  $ snakebird fit {file} --starts 2 --seed {seed} --out {out}\n", flush=True)
+    tell("  loading JAX ...")
+    from snakebird.cli import _fit
+
+    asked = _fit.Asked(file, None, out, seed, 2, "5m", False, True)
+    return _fit.run(_fit.read(asked), asked)
+
+
+def program(folder: Path, seed: int) -> int:
+    """A program that counts, which then reads a real text."""
+    print("\n2. After each word, how often did it come? Learned from texts of twelve letters.")
+    file, out = _copied("word_count", folder)
+    print(f"  $ snakebird synthesize {file} --seed {seed} --out {out}\n", flush=True)
+    from snakebird.cli import _synthesize
+    from snakebird.cli._synthesize_asked import Asked
+    from snakebird.cli._synthesize_problem import read_problem
+
+    asked = Asked(file, out, "5m", 32, seed, None, None, None, False)
+    ended = _synthesize.run(read_problem(asked), asked)
+    return ended or read_license(out)
+
+
+def read_license(folder: Path) -> int:
+    """Let the program that was found read a text it was not made for; 0 if it counts right."""
+    from snakebird.machines import load
+    from snakebird.neurons import source
+    from snakebird.running import Runner
+
     words = words_of(license_text())
-    reader = with_words(machine, words)
-    counts, right = count_words(reader, words)
-    write(folder, reader, counts)
-    print(f"\ndone in {time.perf_counter() - began:.0f} s")
-    print(f"next: snakebird show {folder}/machine.json · snakebird check {folder}/machine.json")
-    return 0 if exact and right else 1
+    made = load(folder / "best.json")
+    tokens = source(tokens=tuple(dict.fromkeys(words)))
+    reader = made.replace(neurons={**made.neurons, "word": tokens}, name="count_words")
+    runner = Runner(reader, chunk=400).send("word", words).advance(len(words))
+    right = runner.number("output.result").tolist() == counted(words)
+    counts = Counter(words)
+    _write_counts(counts, folder / "counts.csv")
+    print(f"\nthe same {len(made.links)} links read the Apache license: {_most(counts)}, ...")
+    print(f"  {len(words)} words, held against plain Python after each: ", end="")
+    print("all equal" if right else "NOT equal")
+    return 0 if right else 1
 
 
-def found(seed: int) -> tuple[Machine, bool]:
-    """Train, thin out and simplify; the machine, and whether it is exact on fresh texts."""
-    search = Search(seed)
-    links, letters = int(search.free.sum()), "".join((*LETTERS, STOP))
-    print(
-        f"  {len(search.start.weights)} machines, {links} random weights each, letters {letters!r}"
-    )
-    now = search.start
-    print("  compiling the training step ...", flush=True)
-    with _progress(ROUNDS) as say:
-        for k in range(ROUNDS):
-            now = search.train(now, 2e-3, 1.0)
-            if k in CUTS:
-                now = search.thinned(now, CUTS[k])
-            say("training", f"best loss {min(now.loss):.1e}")
-    standing = np.asarray(now.stands)[:, search.free].sum(1)
-    members = np.argsort(np.where(np.isfinite(now.loss), now.loss, np.inf) + 1e-3 * standing)
-    candidates = []
-    for member in members[:3]:
-        machine = search.lifted(search.pruned(now, int(member)))
-        for candidate, how in ((simple(machine), "in simple numbers"), (machine, "as trained")):
-            if is_exact(candidate):
-                print(f"  of {links} trained links {_trained(candidate)} are left, {how}")
-                return candidate, True
-        candidates.append(machine)
-    left = _trained(candidates[0])
-    print(f"  of {links} trained links {left} are left; none of 3 machines is exact")
-    return candidates[0], False
+def counted(words: list[str]) -> list[int]:
+    """What plain Python answers after each word.
 
-
-def _trained(machine: Machine) -> int:
-    return sum(link.trainable for link in machine.links)
-
-
-def is_exact(machine: Machine) -> bool:
-    """Whether the readable engine counts right on random texts longer than those of training."""
-    texts = np.random.default_rng(1234)
-    for _ in range(20):
-        text = [str(token) for token in texts.choice([*LETTERS, STOP], 60)]
-        got = run(machine, len(text), inputs={"word": text})
-        for port, wanted in expected(text).items():
-            numbers = [
-                float(x) if isinstance(x, (int, float)) else 0.0 for x in got[f"output.{port}"]
-            ]
-            if not np.allclose(numbers, wanted, atol=1e-9):
-                return False
-    return True
-
-
-def expected(tokens: list[str]) -> dict[str, list[int]]:
-    """What plain Python counts after each token, as late as the machine can know it."""
+    >>> counted(["a", "b", "a"])
+    [1, 1, 2]
+    """
     seen: Counter[str] = Counter()
-    repeats, stops, most = [], [], 0
-    for token in tokens:
-        seen[token] += 1
-        most = max(most, seen[token])
-        repeats.append(most - 1)
-        stops.append(seen[STOP])
-    late = {"repeats": repeats, "stops": stops}
-    return {p: ([0] * LATENCY[p] + x)[: len(tokens)] for p, x in late.items()}
-
-
-def with_words(machine: Machine, words: list[str]) -> Machine:
-    """The same machine with the words of a text for its letters: no link changes."""
-    source = nr.source(tokens=tuple(dict.fromkeys([*words, STOP])))
-    return machine.replace(neurons={**machine.neurons, "word": source}, name="count_words")
-
-
-def count_words(machine: Machine, words: list[str]) -> tuple[dict[str, int], bool]:
-    """Run on a text, print what the machine counts, and hold it against plain counting."""
-    ticks = len(words) + max(LATENCY.values())
-    runner = Runner(machine, chunk=400).send("word", words).advance(ticks)
-    memories = [n for n, neuron in machine.neurons.items() if neuron.type is nr.accumulator]
-    held = runner.outputs[memories[0]]["result"] if memories else {}
-    counts = {word: round(count) for word, count in held.items()}
-    plain, repeats = Counter(words), runner.number("output.repeats")
-    right = counts == dict(plain) and all(abs(held[w] - n) < 1e-3 for w, n in plain.items())
-    for port, wanted in expected(words).items():
-        got = runner.number(f"output.{port}")[: len(words)]
-        right = right and bool(np.allclose(got, wanted, atol=1e-3))
-    sizes = f"{len(plain)} words for {len(LETTERS) + 1} letters"
-    print(f"\nnow the same links read the Apache license, {sizes}:")
-    for word, count in by_count(counts)[:10]:
-        print(f"  {word:<14} {count:4d}")
-    twice = sum(count > 1 for count in counts.values())
-    print(f"{len(words)} tokens, {twice} of {len(counts)} different ones stand more than once;")
-    last = repeats[-1]
-    print(f"output.repeats ends at {last:g}: the most frequent one came {last + 1:g} times")
-    print(f"held against plain Python counting, every word and every tick: {_says(right)}")
-    return counts, right
-
-
-def by_count(counts: dict[str, int]) -> list[tuple[str, int]]:
-    """The counts, the largest first, then by the alphabet."""
-    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    answers = []
+    for word in words:
+        seen[word] += 1
+        answers.append(seen[word])
+    return answers
 
 
 def words_of(text: str) -> list[str]:
-    """Words in small letters, and full stops."""
-    return re.findall(r"[a-z]+|\.", text.lower())
+    """Words in small letters.
+
+    >>> words_of("You may, you must.")
+    ['you', 'may', 'you', 'must']
+    """
+    return re.findall(r"[a-z]+", text.lower())
 
 
 def license_text() -> str:
@@ -156,41 +115,32 @@ def license_text() -> str:
     raise InputError("the license text is not there", str(places[-1]), "install the package again")
 
 
-def write(folder: Path, machine: Machine, counts: dict[str, int]) -> None:
-    """The machine, its diagram and the counts as files."""
+def _most(counts: Counter[str]) -> str:
+    return ", ".join(f"{word} {count}" for word, count in counts.most_common(SHOWN))
+
+
+def _copied(name: str, folder: Path) -> tuple[Path, Path]:
+    """A file of the demo copied into the folder, and the folder for what comes of it."""
+    text = (resources("snakebird.cli.demos") / f"{name}.py").read_text("utf-8")
+    file = folder / f"{name}.py"
+    with _writing(folder):
+        file.write_text(text, "utf-8")
+    return file, folder / name
+
+
+def _write_counts(counts: Counter[str], path: Path) -> None:
+    with _writing(path.parent), path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["word", "count"])
+        table.writerows(counts.most_common())
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        save(machine, folder / "machine.json")
-        draw(machine, folder / "diagram.svg")
-        with (folder / "counts.csv").open("w", encoding="utf-8", newline="") as file:
-            table = csv.writer(file)
-            table.writerow(["word", "count"])
-            table.writerows(by_count(counts))
+        yield
     except OSError as error:
         raise InputError(
             f"cannot write here: {error.strerror}", str(folder), "choose another --folder"
         ) from None
-    print(f"\nwrote {folder}/machine.json, diagram.svg and counts.csv")
-
-
-def _says(right: bool) -> str:
-    return "all equal" if right else "NOT equal"
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Any]:
-    """A moving bar on a terminal, else one line a step."""
-    began = time.perf_counter()
-    if not sys.stdout.isatty():
-        steps = iter(range(1, total + 1))
-        yield lambda what, text: print(
-            f"  {what} {next(steps)}/{total}  {text}  {time.perf_counter() - began:.1f} s",
-            flush=True,
-        )
-        return
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = TextColumn("  {task.description}"), BarColumn(), TextColumn("{task.fields[text]}")
-    with Progress(*columns, TimeElapsedColumn()) as bar:
-        task = bar.add_task("training", total=total, text="compiling")
-        yield lambda what, text: bar.update(task, advance=1, description=what, text=text)

@@ -58,7 +58,8 @@ def run(problem: Problem, asked: Asked) -> int:
     try:
         with terminated_like_interrupted():
             found = _train(problem, asked)
-            laws = _laws(found) if asked.discover and not found.stopped else []
+            done = not found.stopped.startswith(_INTERRUPTED)
+            laws = _laws(found) if asked.discover and done else []
             return _finish(found, laws, asked)
     except KeyboardInterrupt:
         _say_how_to_go_on(asked)

@@ -112,14 +112,14 @@ def doctor() -> int:
     return _doctor.doctor()
 
 
-def demo(*, folder: Path = Path("snakebird-demo"), seed: int = 0) -> int:
-    """Train a small machine, read it as a program, and run it on a real text: under a minute.
+def demo(*, folder: Path = Path("runs/demo"), seed: int = 0) -> int:
+    """Find a law in real data, then a program from examples, in about a minute.
 
     Args:
-        folder: Where the machine, its diagram and the counts are written.
-        seed: The seed of the random start and the random texts.
+        folder: Where the two problems, the reports and the results are written.
+        seed: The seed of all that is random.
     """
-    print("snakebird demo: train a machine on random letters, then let it count words", flush=True)
+    print("snakebird demo: a law from data, then a program from examples", flush=True)
     _can_write(folder)
     from snakebird.cli import _demo
 

@@ -4,7 +4,8 @@ from snakebird.cli._long import seconds_of, tell, terminated_like_interrupted
 from snakebird.cli._synthesize_asked import NAME, Asked, said
 from snakebird.cli._synthesize_problem import Problem
 from snakebird.cli._synthesize_watch import watching
-from snakebird.synthesis.programs import Found
+from snakebird.errors import MachineError
+from snakebird.synthesis.programs import Found, Stepwise
 
 CHECKPOINT = "checkpoint.json"
 
@@ -16,7 +17,7 @@ def run(problem: Problem, asked: Asked) -> int:
         with terminated_like_interrupted():
             with watching(budget) as watch:
                 found = problem.search(asked, budget, watch.see)
-            return _finish(found, asked, budget)
+            return _finish(_proven(found), asked, budget)
     except KeyboardInterrupt:
         _say_how_to_go_on(asked)
         return 130
@@ -27,12 +28,25 @@ def _finish(found: Found, asked: Asked, budget: float) -> int:
 
     with said(f"writing {asked.out} ..."):
         page = write_program(found, asked.out)
-    print(f"{found.source.rstrip()}\n\n{found.statement}\nwrote {page}", flush=True)
+    proof = f"{found.proof}\n" if found.proof else ""
+    print(f"{found.source.rstrip()}\n\n{found.statement}\n{proof}wrote {page}", flush=True)
     if found.interrupted:
         _say_how_to_go_on(asked)
     elif not found.exact:
         _say_what_to_try(asked, budget, spent=found.evidence.seconds >= budget)
     return 0 if found.exact else 130 if found.interrupted else 1
+
+
+def _proven(found: Found) -> Found:
+    """With a proof, where there is something that may be proven."""
+    if not found.exact or not isinstance(found.examples.reference, Stepwise):
+        return found
+    try:
+        with said("looking for a proof ..."):
+            return found.proven()
+    except MachineError as error:
+        tell(f"warning: {error.what}; {error.hint}")
+        return found
 
 
 def _say_how_to_go_on(asked: Asked) -> None:

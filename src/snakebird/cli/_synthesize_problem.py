@@ -65,7 +65,17 @@ _HOW = "examples = Examples.of([({'x': [1, 2]}, {'y': [1, 3]})]), or define refe
 def _drawn(names: Mapping[str, Any], asked: Asked, said: Mapping[str, Any]) -> Examples:
     """Examples that a reference of the file answers."""
     draws = named(names, "draws", asked.examples, "draws = {'x': Integers(0, 9)}")
-    about = {name: names[name] for name in _ABOUT if name in names}
+    about = {name: names[name] for name in _ABOUT if _says(names.get(name), name, asked)}
     options = {**about, **said}
     with errors_of(asked.examples, PROGRAM):
         return Examples.from_reference(names["reference"], draws, seed=asked.seed, **options)
+
+
+def _says(value: Any, name: str, asked: Asked) -> bool:
+    """Whether the file says this about its examples; a function may have that name, too."""
+    if value is None or callable(value):
+        return False
+    if not isinstance(value, int | float):
+        what = f"{name} is of the type {type(value).__name__}"
+        raise InputError(what, str(asked.examples), f"write {name} = 12, or another number")
+    return True

@@ -216,8 +216,13 @@ class Refit:
         rows = jacobian[:, live] / (column @ sizes + (column.sum(1) == 0))[:, None]
         own = np.asarray(prior.precision[0])[live]
         drawn = (phi - np.asarray(prior.mean[0]))[live]
-        _, volume = np.linalg.slogdet(rows.T @ rows + np.diag(own))
-        laplace = float(volume - np.log(own).sum() + own @ drawn**2)
+        known = rows.T @ rows
+        # A number that the law is about costs what its prior says. All others cost as much as
+        # an observation tells of them: a law that has no use for one must not gain by it.
+        unit = np.where(np.isin(live, self.others), np.diag(known) / max(count.sum(), 1), 0.0)
+        wide = np.maximum(own, unit)
+        _, volume = np.linalg.slogdet(known + np.diag(wide))
+        laplace = float(volume - np.log(wide).sum() + own @ drawn**2)
         return Judged(
             one,
             phi,

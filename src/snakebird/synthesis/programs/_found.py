@@ -1,11 +1,14 @@
 """What a synthesis gives: the program, the evidence for it, and how to take it along."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from snakebird.errors import InputError
 from snakebird.machines import Machine, to_source
 from snakebird.synthesis.programs._examples import Examples
+from snakebird.synthesis.programs._prove import Proof, prove
+from snakebird.synthesis.programs._reference import Stepwise
 from snakebird.synthesis.programs._verify import Failure, Verdict
 
 EXACTLY = ", in exact arithmetic"
@@ -77,6 +80,25 @@ class Found:
     evidence: Evidence = field(repr=False)
     failure: Failure | None = None
     interrupted: str = ""
+    proof: Proof | None = None
+
+    def proven(self, *, seconds: float = 60.0) -> "Found":
+        """The same with its `proof`: `prove` was given the reference, and what it draws from.
+
+        Raises `InputError` where there is no reference that goes step by step, and `MachineError`
+        where z3 is not installed.
+        """
+        reference, draws = self.examples.reference, self.examples.draws
+        if not isinstance(reference, Stepwise) or not isinstance(draws, Mapping):
+            raise InputError(
+                "only what a reference answers step by step can be proven",
+                "Found.proven",
+                "give Examples.from_reference a Stepwise, or call prove with one",
+            )
+        late = self.examples.latency
+        return replace(
+            self, proof=prove(self.machine, reference, draws, latency=late, seconds=seconds)
+        )
 
     @property
     def source(self) -> str:
@@ -116,7 +138,8 @@ class Found:
         )
 
     def __str__(self) -> str:
-        return f"{self.source.rstrip()}\n\n{self.statement}\n{self.evidence}"
+        proof = f"{self.proof}\n" if self.proof else ""
+        return f"{self.source.rstrip()}\n\n{self.statement}\n{proof}{self.evidence}"
 
 
 Look = Callable[[str, dict[str, Any]], None]
