@@ -8,11 +8,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
-
 from benchmarks import (
     copies,
     few_strings,
@@ -32,6 +27,7 @@ from benchmarks import (
     ticks,
     training,
 )
+from benchmarks.page import table, write
 from benchmarks.timing import machine_line
 
 RESULTS = Path(__file__).parent / "results"
@@ -96,46 +92,6 @@ SUITE: dict[str, tuple[str, Callable[[], Any]]] = {
 }
 
 
-def table(rows: list[dict[str, Any]]) -> str:
-    """Rows as a Markdown table."""
-    heads = list(rows[0])
-    shown = [[_cell(row[head]) for head in heads] for row in rows]
-    lines = [heads, ["---"] * len(heads), *shown]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def _cell(value: Any) -> str:
-    return (
-        f"{value:.3g}"
-        if isinstance(value, float)
-        else f"{value:,}"
-        if isinstance(value, int)
-        else str(value)
-    )
-
-
-def page(found: dict[str, Any]) -> str:
-    """The whole results page."""
-    parts = ["# Benchmarks", "", "Written by `python -m benchmarks`; medians of runs in turn.", ""]
-    for name, result in found.items():
-        parts += [f"## {SUITE[name][0]}", "", f"{result['date']}; {result['machine']}", ""]
-        rows = result["rows"]
-        for part in rows.values() if isinstance(rows, dict) else [rows]:
-            parts += [table(part), ""]
-    return "\n".join(parts) + ("\n![cost of a tick](growth.svg)\n" if "growth" in found else "")
-
-
-def draw(growth: dict[str, list[dict[str, Any]]]) -> None:
-    """Microseconds a tick against each size, as one picture."""
-    figure, axes = plt.subplots(1, 4, figsize=(12, 3), sharey=True, layout="constrained")
-    for axis, (name, rows) in zip(axes, growth.items(), strict=True):
-        axis.loglog([row[name] for row in rows], [row["us/tick"] for row in rows], "o-")
-        axis.set_xlabel(name)
-        axis.grid(True, alpha=0.3)
-    axes[0].set_ylabel("microseconds a tick")
-    figure.savefig(RESULTS / "growth.svg")
-
-
 def main(names: list[str]) -> None:
     RESULTS.mkdir(exist_ok=True)
     store = RESULTS / "results.json"
@@ -152,9 +108,8 @@ def main(names: list[str]) -> None:
             )
         )
         store.write_text(json.dumps(found, indent=1) + "\n")
-    (RESULTS / "README.md").write_text(page({name: found[name] for name in SUITE if name in found}))
-    if "growth" in found:
-        draw(found["growth"]["rows"])
+    titles = {name: title for name, (title, _) in SUITE.items()}
+    write({name: found[name] for name in SUITE if name in found}, titles, RESULTS)
 
 
 if __name__ == "__main__":
