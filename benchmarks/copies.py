@@ -42,6 +42,8 @@ def copies() -> list[dict[str, Any]]:
     for ticks in (12, 100):
         ours, plain = small(ticks), by_hand()
         texts, weights = _texts(ticks), _near(ours.weights)
+        both = [jax.vmap(f)(weights, texts) for f in (ours.call, plain)]
+        np.testing.assert_allclose(*both, rtol=1e-4, atol=1e-5)
         for what, wrap in (("run", lambda f: f), ("gradient", _gradient)):
             runs = [wrap(f) for f in (lambda w, x, f=ours.call: f(w, x), plain)]
             for own in (False, True):
@@ -80,15 +82,15 @@ def small(ticks: int) -> Small:
 
 
 def by_hand() -> Callable[[jax.Array, jax.Array], jax.Array]:
-    """The same by a scan that carries one array for each output."""
+    """The same by a scan that carries one array for each output; the links sorted by target."""
 
     def call(weights: jax.Array, text: jax.Array) -> jax.Array:
         def tick(outputs: Any, char: jax.Array) -> Any:
             counts, before, most, one, again = outputs
             said = weights[5] * again
-            read = weights[2] * counts
-            again = jax.nn.relu(weights[3] * most + weights[4] * one)
-            counts = weights[0] * counts + weights[1] * before
+            read = weights[4] * counts
+            again = jax.nn.relu(weights[0] * most + weights[1] * one)
+            counts = weights[2] * counts + weights[3] * before
             most = jnp.max(read * jnp.sign(read), initial=0)
             return (counts, char, most, jnp.ones_like(one), again), said
 

@@ -53,7 +53,7 @@ def stacked(jaxpr: Any) -> list[tuple[int, ...]]:
 
 
 def test_a_scan_gives_out_only_rows_that_later_stages_read():
-    low = lower(registers(), record="late")
+    low = lower(registers(), record=["late", "read"])
     numbers, rest = eqx.partition(low, eqx.is_array)
     run_it = lambda n: eqx.combine(n, rest)({"x": TEXT}).number("late.result")
     shapes = stacked(jax.make_jaxpr(run_it)(numbers).jaxpr)

@@ -51,10 +51,20 @@ def silent(neuron: Neuron, own: Split) -> bool:
     >>> [silent(n, split(n, float)) for n in (sn.tanh(), sn.sigmoid(), sn.constant())]
     [True, False, False]
     """
-    kind = neuron.type
-    if own.numbers or kind.feeds or kind is superfluid or REGISTRY.get(kind.name) is not kind:
+    if neuron.type.feeds or not light(neuron, own):
         return False
     return all(np.all(leaf == 0) for _, leaf in vv.entries(neuron.apply({})))
+
+
+def light(neuron: Neuron, own: Split) -> bool:
+    """Whether a neuron costs little: no wrapped function, machine or equation, and no numbers.
+
+    >>> from snakebird import neurons as sn
+    >>> [light(n, split(n, float)) for n in (sn.max_norm(), sn.leaky_accumulator())]
+    [True, False]
+    """
+    kind = neuron.type
+    return not own.numbers and kind is not superfluid and REGISTRY.get(kind.name) is kind
 
 
 def _as_numbers(value: Any, dtype: Any) -> Any:

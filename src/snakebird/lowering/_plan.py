@@ -14,10 +14,10 @@ from snakebird import vvalues as vv
 from snakebird.lowering._constant import carries_constant_matrix, carrying_entry
 from snakebird.lowering._layout import Block, Kind, Layout, arrange
 from snakebird.lowering._moves import StageMoves, plan_moves
-from snakebird.lowering._parameters import Split, silent, split
+from snakebird.lowering._parameters import Split, light, silent, split
 from snakebird.lowering._ports import check_port
 from snakebird.lowering._spaces import Spaces, as_space, infer
-from snakebird.lowering._stages import Stages, closure, cut, one_stage
+from snakebird.lowering._stages import Stages, Streams, closure, cut, one_stage
 from snakebird.machines import Machine, as_path
 from snakebird.neurons import message_space
 
@@ -130,7 +130,14 @@ class Plan:
         names = [name for name in machine.neurons if name in alive]
         if self.carried or whole:
             return one_stage(names)
-        return cut(names, reads, self._free_neurons())
+        return cut(names, reads, self._free_neurons(), self._streams(names))
+
+    def _streams(self, names: list[str]) -> Streams:
+        """What stages need to know of the neurons that run and of what they give out."""
+        recorded = set(names) if self.record is None else {path[0] for path in self.record}
+        sizes = {n: self.spaces.outputs[n].size for n in names if n not in recorded}
+        neurons = self.template.neurons
+        return Streams(sizes, frozenset(n for n in names if light(neurons[n], self.splits[n])))
 
     def _free_neurons(self) -> set[str]:
         """The neurons with something trainable in them or in the links that end at them."""

@@ -7,9 +7,12 @@ for all ticks, so are theirs. A machine is cut into stages, each reading earlier
   gradient;
 * the loops that training can reach, with everything between them, in one scan;
 * before and after each of these, layers of neurons that run over all ticks at once.
+
+A light neuron after a scan that makes few numbers of many joins it, if nobody else needs the many:
+they are then not kept for all ticks.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
@@ -31,12 +34,27 @@ class Stages:
     scans: tuple[bool, ...]
 
 
+@dataclass(frozen=True)
+class Streams:
+    """The sizes of outputs that need not be kept, and the neurons that are cheap in a scan."""
+
+    sizes: Mapping[str, int]
+    light: frozenset[str]
+
+    def narrows(self, name: str, scan: set[str], reads: Edges, readers: Edges) -> bool:
+        """Whether a neuron gives out fewer numbers than it alone reads of a scan."""
+        if name not in self.light or name not in self.sizes:
+            return False
+        alone = [s for s in reads[name] if s in scan and scan.issuperset({*readers[s]} - {name})]
+        return self.sizes[name] < sum(self.sizes.get(s, 0) for s in alone)
+
+
 def one_stage(names: Iterable[str]) -> Stages:
     """Everything in one scan."""
     return Stages(dict.fromkeys(names, 0), (True,))
 
 
-def cut(names: list[str], edges: Edges, free: set[str]) -> Stages:
+def cut(names: list[str], edges: Edges, free: set[str], streams: Streams) -> Stages:
     """Cut a machine into stages.
 
     `edges` gives for each neuron those it reads; `free` are the neurons with something trainable
@@ -45,16 +63,23 @@ def cut(names: list[str], edges: Edges, free: set[str]) -> Stages:
     known = set(names)
     reads = {name: [s for s in edges.get(name, ()) if s in known] for name in names}
     order, loops = _components(names, reads)
-    reached = closure(free & known, _reversed(names, reads))
+    readers = _reversed(names, reads)
+    reached = closure(free & known, readers)
+    narrows = lambda name, scan: streams.narrows(name, scan, reads, readers)
     plan: dict[str, int] = {}
     scans: list[bool] = []
     for part in ([n for n in order if n not in reached], [n for n in order if n in reached]):
-        _cut_part(part, reads, {n for n in part if n in loops}, plan, scans)
+        _cut_part(part, reads, {n for n in part if n in loops}, narrows, plan, scans)
     return Stages(plan, tuple(scans))
 
 
 def _cut_part(
-    part: list[str], reads: Edges, loops: set[str], plan: dict[str, int], scans: list[bool]
+    part: list[str],
+    reads: Edges,
+    loops: set[str],
+    narrows: Callable[[str, set[str]], bool],
+    plan: dict[str, int],
+    scans: list[bool],
 ) -> None:
     """Append the stages of one part: layers, at most one scan, layers."""
     inside = set(part)
@@ -62,8 +87,13 @@ def _cut_part(
     backward = _reversed(part, forward)
     after_loop, before_loop = closure(loops, backward), closure(loops, forward)
     core = after_loop & before_loop
+    late = after_loop - core
+    for n in part:
+        if n in late and late.isdisjoint(forward[n]) and narrows(n, core):
+            core.add(n)
+            late.remove(n)
     head = _depths([n for n in part if n not in after_loop], forward)
-    tail = _depths([n for n in part if n in after_loop - core], forward)
+    tail = _depths([n for n in part if n in late], forward)
     deepest = max(tail.values(), default=0)
     if loops:
         core |= {n for n, depth in head.items() if depth >= MAX_LAYERS}
