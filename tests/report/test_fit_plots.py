@@ -1,6 +1,5 @@
 """Pictures and reports of fits show the numbers they should; what cannot be drawn is said."""
 
-import base64
 import json
 import re
 from dataclasses import replace
@@ -283,11 +282,11 @@ def test_laws(tmp_path):
 
 
 class Words(HTMLParser):
-    """The text of a page, and what it would load."""
+    """The text of a page, its pictures, and what it would load."""
 
     def __init__(self, text: str):
         super().__init__()
-        self.text, self.loads = "", []
+        self.text, self.loads, self.pictures = "", [], []
         self.feed(text)
 
     def handle_data(self, data):
@@ -295,6 +294,7 @@ class Words(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.loads += [value for name, value in attrs if name in ("src", "href")]
+        self.pictures += [dict(attrs)["aria-label"] for _ in [0] if tag == "svg"]
 
 
 def test_report(found, tmp_path):
@@ -302,16 +302,23 @@ def test_report(found, tmp_path):
     folder = page.parent
     text = page.read_text("utf-8")
     words = Words(text)
-    assert all(source.startswith("data:image/svg+xml;base64,") for source in words.loads)
-    pictures = [base64.b64decode(source.split(",")[1]).decode() for source in words.loads]
-    files = sorted((folder / "plots").glob("*.svg"))
-    assert sorted(pictures) == sorted(path.read_text("utf-8") for path in files)
-    names = [path.stem for path in files]
-    assert names == ["fit", "history", "hole-1", "hole-2", "hole-3", "laws-1", "residuals"]
+    assert all(source.startswith(("#", "data:image/png;base64,")) for source in words.loads)
+    assert words.pictures[:4] == 2 * ["x against time", "z against time"]
+    assert len(words.pictures) == 14
+    names = [path.stem for path in sorted((folder / "plots").glob("*.svg"))]
+    assert names == ["data", "fit", "history", "hole-1", "hole-2", "hole-3", "laws-1", "residuals"]
+    assert len(text) < 1_000_000
     assert "2 experiments: 28 observations of x and z" in words.text
     assert "Training ended by itself after 1 round." in words.text
     assert f"{found.parameters['rate']:.5g}" in words.text
-    assert str(laws().best) in words.text
+    assert "this one has probability 100%" in words.text
+    assert "of_two = jax.lax.map(lambda x: self.two(x, z)" in words.text
+    assert "<mark>self.two</mark>(x, z)" in text
+    assert "<mark>self.rate</mark>" in text
+    assert "A rule of one number, one of two, one of three." in words.text
+    assert f"Which law one follows: {laws()[1].law} has probability 50%" in words.text
+    assert 'laws_of_one = sb.discover(fit, "one")' in words.text
+    assert '"z": sb.Gaussian(0.02)' in words.text
     entries = json.loads((folder / "laws.json").read_text("utf-8"))["one"]
     assert [one["law"] for one in entries] == [str(one.law) for one in laws()]
     assert entries[0]["python"].startswith("import math")
@@ -330,6 +337,8 @@ def test_report_again_without_laws(found, tmp_path):
     stopped = replace(found, stopped="the budget of 1 s is spent")
     text = write_report(stopped, tmp_path).read_text("utf-8")
     assert "Training is not finished: the budget of 1 s is spent." in text
+    assert "all that stands here may still change" in text
+    assert "one was learned: change as a function of x; no law for it was looked for." in text
     assert not re.search("<h3>Laws", text)
     assert not (tmp_path / "plots" / "laws-1.svg").exists()
     assert json.loads((tmp_path / "laws.json").read_text()) == {}

@@ -51,7 +51,7 @@ def _box(box: Box) -> str:
     top = f"M{box.x:.1f} {box.y + HEAD:.1f}v{8 - HEAD:.1f}q0 -8 8 -8h{box.width - 16:.1f}"
     about = escape(_printable(f"{box.name}: {box.subtitle}"))
     parts = [
-        f'<g class="sbd-{box.kind}"><title>{about}</title>',
+        f'<g class="sbd-{box.kind}" data-neuron="{_attribute(box.name)}"><title>{about}</title>',
         f'<rect class="sbd-box" {place} rx="8"/>',
         f'<path class="sbd-head" d="{top}q8 0 8 8v{HEAD - 8:.1f}z"/>',
         _text("sbd-name", middle, box.y + 18, box.title, "middle"),
@@ -98,12 +98,18 @@ def _link(route: Route) -> str:
     points = route.points
     path = _track(points) if route.back else _curve(points)
     x, y = points[-1]
+    source, to = route.links[0].source[0], route.links[0].to
     about = escape(_printable("; ".join(map(str, route.links))))
     return (
-        f'<g class="{_classes(route.links)}"><title>{about}</title>'
+        f'<g class="{_classes(route.links)}" data-from="{_attribute(source)}" '
+        f'data-to="{_attribute(to)}"><title>{about}</title>'
         f'<path class="sbd-line" d="{path}"/>'
         f'<path class="sbd-arrow" d="M{x - 1:.1f} {y:.1f}l-8 -4v8z"/></g>'
     )
+
+
+def _attribute(name: str) -> str:
+    return escape(_printable(name))
 
 
 def _curve(points: list[Point]) -> str:
@@ -137,7 +143,9 @@ def _toward(corner: Point, end: Point) -> Point:
 def _label(route: Route, place: Point) -> str:
     x, y = place
     kind = "sbd-label sbd-less" if _is_negative(route.links) else "sbd-label"
-    return _text(kind, x, y + 4, route.label, "middle")
+    width = text_width(route.label, 11)  # clears the line where the label has gaps
+    back = f'<rect class="sbd-page" x="{x - width / 2:.1f}" y="{y - 6:.1f}" width="{width:.1f}" '
+    return f'{back}height="12"/>{_text(kind, x, y + 4, route.label, "middle")}'
 
 
 def _legend(machine: Machine, drawing: Drawing) -> tuple[str, float]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Told apart by color-blind people too (Okabe and Ito, Color Universal Design, 2008)."""
@@ -37,6 +38,8 @@ def panels(
     for unused in made[count:]:
         unused.remove()
     for axes in made[:count]:
+        # Steps of 2.5 have labels too long for a small panel.
+        axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10]))
         axes.spines[["top", "right"]].set_visible(False)
     return figure, made[:count]
 

@@ -27,20 +27,38 @@ def plot_fit(
     return draw_fit(fit, solved(fit, points=points), draws)
 
 
+def draw_data(data: Trajectories) -> Figure:
+    """What was observed, a panel a column, an experiment a color."""
+    figure, all_axes = fig.panels(len(data.names))
+    for k, axes in enumerate(all_axes):
+        for lane, experiment in enumerate(data):
+            _dots(axes, experiment, k, lane, group=_group(data, lane))
+        axes.set(title=data.names[k], xlabel="time")
+    if len(data) > 1:
+        fig.name_experiments(all_axes[0], [one.name for one in data])
+    return figure
+
+
 def draw_fit(fit: Fit, solution: Solution, draws: Solution | None = None) -> Figure:
     """`plot_fit` of solutions that are known."""
     figure, all_axes = fig.panels(len(fit.data.names))
     for k, axes in enumerate(all_axes):
         for lane, experiment in enumerate(fit.data):
             times, curve = solution.times[lane], solution.columns[0, lane, :, k]
-            ink = fig.color(lane)
+            ink, group = fig.color(lane), _group(fit.data, lane)
             wide = 2 * spread(fit, k, curve)
-            axes.fill_between(times, curve - wide, curve + wide, color=ink, alpha=0.15, lw=0)
+            axes.fill_between(
+                times, curve - wide, curve + wide, color=ink, alpha=0.15, lw=0,
+                label=f"{group}19 of 20 observations",
+            )  # fmt: skip
             if draws is not None:
                 low, high = _quantiles(draws.columns[:, lane, :, k])
-                axes.fill_between(draws.times[lane], low, high, color=ink, alpha=0.35, lw=0)
-            axes.plot(times, curve, color=ink, lw=1.5)
-            _dots(axes, experiment, k, lane)
+                axes.fill_between(
+                    draws.times[lane], low, high, color=ink, alpha=0.35, lw=0,
+                    label=f"{group}9 of 10 curves",
+                )  # fmt: skip
+            axes.plot(times, curve, color=ink, lw=1.5, label=f"{group}model")
+            _dots(axes, experiment, k, lane, group=group)
         axes.set(title=fit.data.names[k], xlabel="time")
     if len(fit.data) > 1:
         fig.name_experiments(all_axes[0], [one.name for one in fit.data])
@@ -61,11 +79,12 @@ def plot_residuals(fit: Fit) -> Figure:
             axes.plot(
                 experiment.times, found[lane, : len(experiment), k], ls="",
                 marker=fig.marker(lane), ms=4, color=fig.color(lane),
+                label=f"{_group(fit.data, lane)}residual",
             )  # fmt: skip
         low, high = axes.get_ylim()
         axes.set_ylim(min(low, -3), max(high, 3))
         axes.set(title=f"{fit.data.names[k]}: {_within(found[..., k])}", xlabel="time")
-    all_axes[0].set_ylabel("residual / noise size")
+        axes.set_ylabel("residual / noise size")
     if len(fit.data) > 1:
         fig.name_experiments(all_axes[0], [one.name for one in fit.data])
     return figure
@@ -78,7 +97,8 @@ def plot_history(fit: Fit) -> Figure:
     """
     figure, (top, below) = fig.panels(2, size=(5.0, 3.2))
     rounds = np.arange(1, len(fit.history) + 1)
-    top.plot(rounds, [step.cost for step in fit.history], color=fig.TRUTH, marker="o", ms=3)
+    costs = [step.cost for step in fit.history]
+    top.plot(rounds, costs, color=fig.TRUTH, marker="o", ms=3, label="cost")
     top.set(title="cost", xlabel="round", yscale="log")
     for k, name in enumerate(fit.data.names):
         sizes = [step.sizes[k] if step.sizes else np.nan for step in fit.history]
@@ -138,12 +158,23 @@ def plot_extrapolation(
     return figure
 
 
+def _group(data: Trajectories, lane: int) -> str:
+    """How the labels of an experiment begin: they are told by hovering, not by a legend."""
+    return f"_{data[lane].name}: " if len(data) > 1 else "_"
+
+
 def _dots(
-    axes: Axes, experiment: Experiment, column: int, lane: int, *, ink: str | None = None
+    axes: Axes,
+    experiment: Experiment,
+    column: int,
+    lane: int,
+    *,
+    ink: str | None = None,
+    group: str = "_",
 ) -> None:
     axes.plot(
         experiment.times, experiment.table[:, column], ls="", marker=fig.marker(lane), ms=4,
-        color=ink or fig.color(lane), mec="white", mew=0.4,
+        color=ink or fig.color(lane), mec="white", mew=0.4, label=f"{group}data",
     )  # fmt: skip
 
 

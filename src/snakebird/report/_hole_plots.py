@@ -19,6 +19,8 @@ from snakebird.report._solution import Solution, solved, visited_points
 
 _FINE = 60
 """How many points a heat map has to each side."""
+_DOT, _EDGE = "#fffffa", "#33332e"
+"""Points on a heat map; no grays, which a page turns around in its dark scheme."""
 _NAMED = 10
 """How many laws are named beside their points."""
 
@@ -126,7 +128,8 @@ def _slices(
 
 
 def _curve(axes: Axes, line: np.ndarray, y: np.ndarray, inside: np.ndarray) -> None:
-    axes.plot(line, y, color="0.6", ls=":", lw=1.2)
+    beyond = np.where(inside, np.nan, y)
+    axes.plot(line, beyond, color="0.6", ls=":", lw=1.2, label="_beyond the data")
     axes.plot(line[inside], y[inside], color=fig.MODEL, lw=2, label="hole")
 
 
@@ -157,9 +160,10 @@ def _heat_maps(
         image = None
         for axes, (label, table) in zip(own, tables, strict=True):
             image = axes.pcolormesh(
-                *sides, table[..., k], cmap="cividis", vmin=low, vmax=high, rasterized=True
-            )
-            axes.plot(*points.T, ls="", marker=".", ms=3, color="white", mec="0.2", mew=0.3)
+                *sides, table[..., k], cmap="cividis", vmin=low, vmax=high, rasterized=True,
+                label=f"_{out}",
+            )  # fmt: skip
+            axes.plot(*points.T, ls="", marker=".", ms=3, color=_DOT, mec=_EDGE, mew=0.3)
             axes.set(title=f"{out}, {label}", xlabel=inputs[0], ylabel=inputs[1])
         if image is not None:
             figure.colorbar(image, ax=own, extend="both")
@@ -169,8 +173,8 @@ def _heat_maps(
 def plot_pareto(laws: Any) -> Figure:
     """`Laws`: their terms against minus twice the log likelihood, where low is better.
 
-    Points are numbered by rank and as large as their weights; the line joins the laws that are
-    best for their number of terms. Raises `FitError` for no laws.
+    Points are as large as their weights, the first of each number of terms has its rank beside it;
+    the line joins the laws that are best for their number of terms. Raises `FitError` for no laws.
     """
     found = list(laws)
     if not found:
@@ -182,12 +186,18 @@ def plot_pareto(laws: Any) -> Figure:
     )  # fmt: skip
     for rank, one in reversed([*enumerate(found)]):
         ink = fig.MODEL if rank else fig.LAW
-        axes.scatter(one.terms, one.loss, s=25 + 150 * one.weight, color=ink, alpha=0.8)
-    for rank, one in enumerate(found[:_NAMED]):
-        axes.annotate(
-            str(rank + 1), (one.terms, one.loss), fontsize="small",
-            xytext=(6, 4), textcoords="offset points",
+        axes.scatter(
+            one.terms, one.loss, s=25 + 150 * one.weight, color=ink, alpha=0.8,
+            label=f"_law {rank + 1}: {'; '.join(str(one.law).splitlines())}",
         )  # fmt: skip
+    numbered: set[int] = set()
+    for rank, one in enumerate(found[:_NAMED]):
+        if one.terms not in numbered:  # others of as many terms would stand on top of it
+            axes.annotate(
+                str(rank + 1), (one.terms, one.loss), fontsize="small",
+                xytext=(6, 4), textcoords="offset points",
+            )  # fmt: skip
+        numbered.add(one.terms)
         axes.plot([], [], " ", label=f"{rank + 1}: {_short(str(one.law))}")
     axes.set(xlabel="terms", ylabel="minus twice the log likelihood")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -70,6 +70,19 @@ def _kinds(dark: bool) -> str:
     return "\n".join(lines)
 
 
-LIGHT = _LIGHT + _kinds(dark=False)
-DARK = _DARK + _kinds(dark=True)
-STYLE = f"{_SHAPES}{LIGHT}\n@media (prefers-color-scheme: dark){{{DARK}\n}}\n"
+def _both(light: str, dark: str) -> str:
+    """A rule of one color as a rule of two.
+
+    >>> _both(".a{fill:#fff}", ".a{fill:#000}")
+    '.a{fill:light-dark(#fff,#000)}'
+    """
+    rule, _, color = light.removesuffix("}").partition(":")
+    other = dark.removesuffix("}").partition(":")[2]
+    return f"{rule}:light-dark({color},{other})}}"
+
+
+LIGHT = _LIGHT.strip() + "\n" + _kinds(dark=False)
+DARK = _DARK.strip() + "\n" + _kinds(dark=True)
+PAGE = _SHAPES + "\n".join(map(_both, LIGHT.split("\n"), DARK.split("\n"))) + "\n"
+"""The same inside a page, whose `color-scheme` chooses."""
+STYLE = f"{_SHAPES}\n{LIGHT}\n@media (prefers-color-scheme: dark){{\n{DARK}\n}}\n"
