@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 import snakebird as sb
 from snakebird.cli import _demo
 from snakebird.errors import InputError
+
+README = Path(__file__).parents[2] / "README.md"
 
 
 def program(weight: float = 1) -> sb.Machine:
@@ -73,6 +76,10 @@ def test_the_whole_demo(command):
     laws = done.out[done.out.index("Laws for eaten") :].splitlines()
     assert laws[2].endswith("eaten = 0.028 hare lynx")
     assert "proven for all inputs" in done.out
+    shown = re.search(r"```text\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    assert shown
+    printed = done.out.splitlines()
+    assert [line for line in shown[1].splitlines() if line not in printed] == []
     assert "all equal" in done.out
     folder = Path("runs/demo")
     assert {p.name for p in folder.iterdir()} >= {"lynx_hare.py", "word_count.py"}

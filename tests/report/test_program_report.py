@@ -18,7 +18,7 @@ from snakebird.report._example_plots import draw_example
 from snakebird.report._inline import panels_of
 from snakebird.report._program_page import program_page
 from snakebird.report._search_history import Search, draw_search, search_folder
-from snakebird.synthesis.programs import Attempt, Evidence, Examples, Found, Verdict, verify
+from snakebird.synthesis.programs import Attempt, Evidence, Examples, Found, Proof, Verdict, verify
 
 
 @sb.machine
@@ -114,6 +114,16 @@ def test_a_program_that_fails_says_where():
     assert "No exact program was found in 21 s" in text
     assert f"It fails first at {failure}." in text
     assert "The search was interrupted" in text
+
+
+def test_a_proof_is_told(tmp_path):
+    proven = found(proof=Proof(True, "induction", invariants=("result = state",)))
+    assert "Proven for all inputs, by induction over ticks:\n  result = state." in words_of(
+        page_of(proven)
+    )
+    write_program(proven, tmp_path)
+    evidence = json.loads((tmp_path / "evidence.json").read_text("utf-8"))
+    assert evidence["proof"] == str(proven.proof)
 
 
 def test_the_folder_has_every_form_of_the_program(tmp_path):

@@ -64,6 +64,8 @@ def _sentence(text: str) -> str:
 def _answer(found: Found) -> str:
     body = found.source.partition("\n\n\n")[2] or found.source  # without the imports
     parts = [_page.source(body.rstrip()), _page.words(_sentence(found.statement))]
+    if found.proof is not None:
+        parts.append(_page.words(_sentence(str(found.proof))))
     if found.interrupted:
         parts.append(_page.words("The search was interrupted: a longer one may find more."))
     return _page.answer(parts)

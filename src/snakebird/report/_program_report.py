@@ -95,6 +95,7 @@ def _evidence(found: Found) -> dict[str, Any]:
     return {
         "exact": found.exact,
         "statement": found.statement,
+        "proof": None if found.proof is None else str(found.proof),
         "links": found.links,
         "failure": None if found.failure is None else str(found.failure),
         "interrupted": found.interrupted,

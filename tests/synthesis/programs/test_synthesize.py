@@ -61,6 +61,21 @@ def test_a_running_sum_is_found_short_and_exact(running):
     assert "sb.accumulate" in running.source
 
 
+def test_a_program_is_proven_for_what_its_reference_draws_from(running):
+    proven = running.proven()
+    assert proven.proof is not None
+    assert proven.proof.holds
+    assert "proven for all inputs" in str(proven)
+    assert replace(proven, proof=None) == running
+
+
+def test_without_a_reference_nothing_can_be_proven(running):
+    given = replace(running, examples=sb.Examples.of([([1, 2], [1, 3])]))
+    with pytest.raises(InputError, match="step by step") as raised:
+        given.proven()
+    assert "Stepwise" in raised.value.hint
+
+
 def test_the_source_builds_the_machine_that_was_found(running):
     assert built(running) == running.machine
     assert str(running).startswith(running.source.rstrip())
