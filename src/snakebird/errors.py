@@ -22,6 +22,12 @@ A message says what was given, what was expected, where, and what to type next.
 import difflib
 from collections.abc import Iterable
 
+LONGEST = 2_000
+"""So many characters of a part of a message are kept; what was given may be a whole file."""
+
+NEAR, NAMES = 80, 2_000
+"""Longer names are not compared, nor more of them than so many."""
+
 
 class SnakebirdError(ValueError):
     """Base of all errors a user can cause; the command prints it in three lines.
@@ -30,10 +36,9 @@ class SnakebirdError(ValueError):
     """
 
     def __init__(self, what: str, where: str = "", hint: str = ""):
-        self.what, self.where, self.hint = what, where, hint
-        super().__init__(
-            "\n".join(part for part in (what, _line("at", where), _line("hint:", hint)) if part)
-        )
+        self.what, self.where, self.hint = map(_shortened, (what, where, hint))
+        lines = self.what, _line("at", self.where), _line("hint:", self.hint)
+        super().__init__("\n".join(line for line in lines if line))
 
 
 class ValueFormatError(SnakebirdError):
@@ -88,6 +93,11 @@ def _line(label: str, text: str) -> str:
     return f"  {label} {text}" if text else ""
 
 
+def _shortened(text: str) -> str:
+    half = LONGEST // 2
+    return text if len(text) <= LONGEST else f"{text[:half]} ... {text[-half:]}"
+
+
 def suggest(name: str, known: Iterable[str]) -> str:
     """A hint with the known names nearest to `name`.
 
@@ -95,7 +105,8 @@ def suggest(name: str, known: Iterable[str]) -> str:
     "did you mean 'accumulator'?"
     """
     names = sorted(set(known))
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    few = [known for known in names[:NAMES] if len(known) <= NEAR]
+    near = difflib.get_close_matches(name[:NEAR], few, n=3, cutoff=0.5)
     if near:
         return "did you mean " + " or ".join(repr(n) for n in near) + "?"
     shown = ", ".join(repr(n) for n in names[:12]) + (", ..." if len(names) > 12 else "")

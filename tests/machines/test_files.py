@@ -161,7 +161,7 @@ BEGIN = 'a machine file begins {"format": "snakebird machine", "version": 1'
             changed('["late", "x"]', '"late.x"'),
             'found "late.x", expected a list [...]',
             "m.json: links[0].to, line 10",
-            "",
+            KIND,
         ),
         (
             changed('["late", "x"]', '["late", "y"]'),

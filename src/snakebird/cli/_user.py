@@ -3,6 +3,7 @@
 import runpy
 import sys
 import traceback
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,8 +35,24 @@ def run_file(path: Path, purpose: Purpose) -> dict[str, Any]:
     if not path.is_file():
         what = "this is a folder" if path.is_dir() else "no such file"
         raise InputError(what, str(path), purpose.give)
+    _check_source(path)
     with errors_of(path, purpose), _beside(path):
         return runpy.run_path(str(path))
+
+
+def _check_source(path: Path) -> None:
+    """Raise `InputError` for what is no Python source at all: a binary file, an endless bracket."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
+    except SyntaxError:
+        pass  # told with its line where the file is run
+    except OSError as error:
+        what, hint = f"cannot read the file: {error.strerror}", "give another file"
+        raise InputError(what, str(path), hint) from None
+    except (ValueError, MemoryError, RecursionError, OverflowError) as error:
+        what = f"this is not Python: {_first_line(error) or 'it is nested too deeply'}"
+        raise InputError(what, str(path), "give a Python source file") from None
 
 
 @contextmanager
@@ -48,8 +65,9 @@ def errors_of(path: Path, purpose: Purpose) -> Iterator[None]:
         where = f"{path}, line {line}" if line else str(path)
         raise type(error)(error.what, f"{where}: {error.where}", error.hint) from None
     except SyntaxError as error:
+        line = f", line {error.lineno}" if error.lineno else ""
         raise InputError(
-            f"this is not Python: {error.msg}", f"{path}, line {error.lineno}", "mend that line"
+            f"this is not Python: {error.msg}", f"{path}{line}", "mend that line"
         ) from None
     except SystemExit as error:
         raise InputError(

@@ -154,9 +154,12 @@ def _parquet(path: Path) -> Any:
             continue
         try:
             return getattr(module, function)(path)
-        except Exception as error:  # each library has errors of its own
+        except BaseException as error:  # each library has errors of its own, some no Exception
+            if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                raise
+            first = next(iter(str(error).splitlines()), type(error).__name__)
             raise FileFormatError(
-                f"{library} cannot read the file: {error}", str(path), "write it again, or as CSV"
+                f"{library} cannot read the file: {first}", str(path), "write it again, or as CSV"
             ) from error
     raise SnakebirdError("reading Parquet needs polars or pyarrow", str(path), "pip install polars")
 

@@ -30,6 +30,9 @@ def source(
 
     `tokens` or `space` say what may arrive, which lowering needs: tokens as one-key trees
     `{token: 1}`, a space as any value in it.
+
+    >>> source(tokens=("a", "b"))
+    source(tokens=('a', 'b'))
     """
     return vv.where(present, message, default)
 
@@ -44,7 +47,11 @@ def linked_source(
     space: vv.Space | None = None,
     **inputs: vv.VValue,
 ) -> vv.VValue:
-    """A `source` that is active only while something links to it, to whatever input."""
+    """A `source` that is active only while something links to it, to whatever input.
+
+    >>> linked_source(default=0)
+    linked_source(default=0)
+    """
     return source.function(message=message, present=present, default=default)
 
 
@@ -66,6 +73,9 @@ def token_source(timer: vv.VValue, *, text: str = "", every: int = 1) -> vv.VVal
 
     Character k comes when the timer is `k * every`, nothing in between; after the last one, it
     again for ever.
+
+    >>> token_source(text="hi", every=2).apply({"timer": 2})
+    {'char': {'i': 1}}
     """
     now, last = vv.number(timer), len(text) - 1
     if vv.shape_of(now):
@@ -103,6 +113,10 @@ def array_source(
     """Row t of `values[time, ...]` while its `timer` input is in [t, t + 1), zero after the last.
 
     With `keys`, row entries become the numbers of a tree; without, the row is one array.
+
+    >>> rows = array_source(values=[[1.0, 2.0], [3.0, 4.0]], keys=("a", "b"))
+    >>> {key: float(number) for key, number in rows.apply({"timer": 1})["result"].items()}
+    {'a': 3.0, 'b': 4.0}
     """
     values = jnp.asarray(values)
     if keys and values.shape[1:] != (len(keys),):
@@ -122,28 +136,42 @@ def csv_source(path: str | Path) -> Neuron:
     """An `array_source` with the rows of a CSV file, one a tick, its header the keys.
 
     Raises `FileFormatError` with the line of a row that is too short, too long or no numbers.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "rows.csv")
+    >>> _ = path.write_text("a,b\\n1,2\\n3,4\\n")
+    >>> csv_source(path).apply({"timer": 1})["result"]["b"].item()
+    4.0
     """
     try:
-        with open(path, newline="", encoding="utf-8") as file:
+        with open(path, newline="", encoding="utf-8-sig") as file:
             header, *rows = list(csv.reader(file)) or [[]]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         what = f"cannot read this: {getattr(error, 'strerror', None) or error}"
         raise FileFormatError(what, str(path), "give a CSV file with a header") from None
-    if not rows or len(set(header)) != len(header):
-        what = "a file without rows" if not rows else "a header that names a column twice"
+    empty = not (header and rows)
+    if empty or len(set(header)) != len(header):
+        what = "a file without rows" if empty else "a header that names a column twice"
         raise FileFormatError(what, f"{path}, line 1", "write a header, then one row for each tick")
     values = [_numbers(row, len(header), f"{path}, line {k}") for k, row in enumerate(rows, 2)]
     return array_source.with_parameters(values=np.array(values), keys=tuple(header))
 
 
 def _numbers(row: list[str], columns: int, where: str) -> list[float]:
+    hint = "write one number for each column of the header"
     try:
         found = [float(cell) for cell in row]
     except ValueError:
-        raise FileFormatError(f"found {row}, expected numbers", where) from None
+        raise FileFormatError(f"found {_short(row)}, expected numbers", where, hint) from None
     if len(found) != columns or not np.isfinite(found).all():
-        raise FileFormatError(f"found {row}, expected {columns} finite numbers", where)
+        what = f"found {_short(row)}, expected {columns} finite numbers"
+        raise FileFormatError(what, where, hint)
     return found
+
+
+def _short(row: list[str]) -> str:
+    text = repr(row[:9])
+    return text if len(text) <= 100 else f"{text[:97]}..."
 
 
 @neuron(outputs=("list",), loops={"list": "list"})

@@ -12,6 +12,7 @@ import numpy as np
 from snakebird import vvalues as vv
 from snakebird.errors import FileFormatError
 from snakebird.vvalues import Space
+from snakebird.vvalues._text import fraction_of
 
 _SPECIAL = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
@@ -47,10 +48,10 @@ def tree(data: Any) -> Any:
 
 
 def _fraction(text: str) -> Fraction:
-    try:
-        return Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        raise FileFormatError(f"found {text!r}, expected a number") from None
+    number = fraction_of(text)
+    if number is None:
+        raise FileFormatError(f"found {text[:60]!r}, expected a number")
+    return number
 
 
 def array(data: Any, dtype: Any = float) -> np.ndarray:

@@ -88,11 +88,15 @@ def restore(path: str | Path, allow: Any = ()) -> Runner:
         raise FileFormatError(
             "a tree in the file is nested too deeply", str(path), _AGAIN
         ) from None
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except _DAMAGED as error:
         missing = f"its part {error} is missing" if isinstance(error, KeyError) else str(error)
-        raise FileFormatError(f"the file is damaged: {missing}", str(path), _AGAIN) from None
+        first = next(iter(missing.splitlines()), type(error).__name__)
+        raise FileFormatError(f"the file is damaged: {first}", str(path), _AGAIN) from None
 
 
+_DAMAGED = (
+    KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError, MemoryError,
+)  # fmt: skip
 _AGAIN = "save the runner again, or restore an earlier file"
 
 
@@ -107,7 +111,9 @@ def _read(path: str | Path) -> dict[str, Any]:
         ) from None
     except (UnicodeDecodeError, RecursionError):
         raise FileFormatError("this is not a text file with JSON", str(path), _AGAIN) from None
-    except json.JSONDecodeError as error:
+    except ValueError as error:
+        if not isinstance(error, json.JSONDecodeError):  # a number of more than 4300 digits
+            raise FileFormatError("a number is too long", str(path), _AGAIN) from None
         raise FileFormatError(
             "this is not JSON, or the end of it is missing", f"{path}, line {error.lineno}", _AGAIN
         ) from None

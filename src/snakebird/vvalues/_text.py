@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import sys
 from collections.abc import Iterator
 from fractions import Fraction
@@ -15,11 +16,18 @@ from snakebird.vvalues._flat import unflatten
 from snakebird.vvalues._norms import canonical, differences
 from snakebird.vvalues._tree import Leaf, Path, check, rebuilt, show_path, stored
 
+DIGITS = sys.int_info.default_max_str_digits
+"""How many digits a whole number may have in a text, or the parts of a fraction: as in Python."""
+
+_TOO_LONG = 10**DIGITS
+_EXPONENT = re.compile(r"[eE]([-+]?[\d_]+)")
+
 
 def to_json(value: VValue) -> Any:
     """The JSON-ready form of a value: fractions as `"1/3"`, arrays as nested lists.
 
-    Raises `ValueFormatError` where there is junk, or a number that is not finite.
+    Raises `ValueFormatError` where there is junk, a number that is not finite, or an exact one of
+    more than `DIGITS` digits.
 
     >>> to_json({"a": Fraction(1, 3), "b": np.array([1.0, 2.0])})
     {'a': '1/3', 'b': [1.0, 2.0]}
@@ -27,7 +35,10 @@ def to_json(value: VValue) -> Any:
     value = unflatten(value)
     check(value)
     for path, leaf in stored(value):
-        if not isinstance(leaf, (int, Fraction)) and not np.isfinite(leaf).all():
+        if isinstance(leaf, (int, Fraction)):
+            if max(abs(leaf.numerator), leaf.denominator) >= _TOO_LONG:
+                raise _too_long(show_path(path))
+        elif not np.isfinite(leaf).all():
             raise ValueFormatError(
                 f"found {leaf}, which JSON cannot hold", show_path(path), "numbers must be finite"
             )
@@ -40,8 +51,17 @@ def _leaf_to_json(node: Leaf) -> Any:
     return node if isinstance(node, (int, float)) else np.asarray(node).tolist()
 
 
+def _too_long(where: str) -> ValueFormatError:
+    what = f"an exact number has more than {DIGITS} digits, which text cannot hold"
+    return ValueFormatError(what, where, "round it: write a float")
+
+
 def from_json(data: Any, where: Path = ()) -> VValue:
-    """The value of parsed JSON; raises `ValueFormatError` with the path of what is no number."""
+    """The value of parsed JSON; raises `ValueFormatError` with the path of what is no number.
+
+    >>> from_json({"a": 1, "b": {"c": 0.5}})
+    {'a': 1, 'b': {'c': 0.5}}
+    """
     if not isinstance(data, dict):
         return _leaf_of_json(data, where)
     value: dict[str, Any] = {}
@@ -62,18 +82,39 @@ def _leaf_of_json(data: Any, where: Path) -> Leaf:
     if isinstance(data, list):
         return _array(data, where)
     if isinstance(data, str):
-        try:
-            return Fraction(data)
-        except (ValueError, ZeroDivisionError):
-            pass
+        number = fraction_of(data)
+        if number is not None:
+            return number
     elif _is_number(data) and (isinstance(data, int) or math.isfinite(data)):
         return data
     raise ValueFormatError(
-        f'found {json.dumps(data)}, expected a number, a fraction like "1/3", '
+        f'found {_short(data)}, expected a number, a fraction like "1/3", '
         "a list of numbers or an object",
         show_path(where),
         "numbers must be finite",
     )
+
+
+def fraction_of(text: str) -> Fraction | None:
+    """The fraction of a text; `None` where it is none, or a part has more than `DIGITS` digits.
+
+    >>> fraction_of("2/6"), fraction_of("1e1000000000")
+    (Fraction(1, 3), None)
+    """
+    exponent = _EXPONENT.search(text)
+    try:
+        # Before it is made: the digits of 1e1000000000 would fill the memory.
+        if len(text) + (abs(int(exponent[1])) if exponent else 0) > 2 * DIGITS + 9:
+            return None
+        number = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        return None
+    return number if max(abs(number.numerator), number.denominator) < _TOO_LONG else None
+
+
+def _short(data: Any) -> str:
+    text = json.dumps(data)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _is_number(data: Any) -> bool:
@@ -103,7 +144,11 @@ def _array(data: list[Any], where: Path) -> np.ndarray:
 
 
 def dumps(value: VValue) -> str:
-    """A value as one line of JSON; raises `ValueFormatError` where it is nested too deep."""
+    """A value as one line of JSON; raises `ValueFormatError` where it is nested too deep.
+
+    >>> dumps({"a": 1, "b": {"c": 0.5}})
+    '{"a": 1, "b": {"c": 0.5}}'
+    """
     data = to_json(value)
     try:
         return json.dumps(data, allow_nan=False, ensure_ascii=False)
@@ -128,6 +173,10 @@ def loads(text: str) -> VValue:
         at = f"line {error.lineno}, column {error.colno}"
     except RecursionError:
         at = "a branch that is too deep"
+    except ValueFormatError:
+        raise
+    except ValueError:  # Python reads no longer number
+        raise _too_long("a number without quotes") from None
     raise ValueFormatError("this is not JSON", at, 'write an object like {"a": 1}')
 
 
@@ -136,7 +185,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for key, branch in pairs:
         if key in found:
             raise ValueFormatError(
-                f"the key {json.dumps(key, ensure_ascii=False)} is given twice",
+                f"the key {json.dumps(key, ensure_ascii=not key.isprintable())} is given twice",
                 hint="keep one of the two, or add the values up",
             )
         found[key] = branch

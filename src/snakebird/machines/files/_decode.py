@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from snakebird import vvalues as vv
@@ -11,6 +11,7 @@ from snakebird.errors import FileFormatError, SnakebirdError, suggest
 from snakebird.machines._depth import DEEPEST, deeper
 from snakebird.machines._link import Link
 from snakebird.machines._machine import Machine
+from snakebird.machines.files._blame import first_to_blame
 from snakebird.machines.files._encode import FORMAT, VERSION, fits
 from snakebird.machines.files._locate import JsonPath, line_of, repeated_key, show_json_path
 from snakebird.machines.files._made import MAKERS, Allowed, function_of, maker
@@ -49,7 +50,8 @@ class _Reader:
         return self._fail(what, f"{show_json_path(path)}, line {line}", hint)
 
     def _fail(self, what: str, where: str, hint: str) -> FileFormatError:
-        return FileFormatError(what, ": ".join(part for part in (self.file, where) if part), hint)
+        where = ": ".join(part for part in (self.file, where) if part)
+        return FileFormatError(what, where, hint or _KIND_HINT)
 
     def _decoded(self, raw: bytes) -> str:
         try:
@@ -150,23 +152,20 @@ class _Reader:
         carrier: vv.Path | None,
     ) -> FileFormatError:
         """Complain about the one part that does not fit; all together if each alone does."""
-        parts: list[tuple[JsonPath, Callable[[], Any]]] = [
-            (("neurons", name), lambda name=name: Machine({name: neurons[name]}))
-            for name in neurons
+        parts: list[tuple[str, Sequence[Any], Callable[[Sequence[Any]], Any]]] = [
+            ("neurons", [*neurons], lambda some: Machine({name: neurons[name] for name in some})),
+            ("links", range(len(links)), lambda some: make(links=[links[k] for k in some])),
+            ("start", [*start], lambda some: make(start={name: start[name] for name in some})),
+            ("free_start", range(len(free)), lambda some: make(free_start=[free[k] for k in some])),
         ]
-        parts += [(("links", k), lambda k=k: make(links=[links[k]])) for k in range(len(links))]
-        parts += [
-            (("start", name), lambda name=name: make(start={name: start[name]})) for name in start
-        ]
-        parts += [
-            (("free_start", k), lambda k=k: make(free_start=[free[k]])) for k in range(len(free))
-        ]
-        parts += [(("matrix_from",), lambda: make(matrix_from=carrier, start=start))]
-        for path, alone in parts:
-            try:
-                alone()
-            except SnakebirdError as cause:
-                return self.fail((*at, *path), cause.what, cause.hint)
+        for name, keys, some_of in parts:
+            if blamed := first_to_blame(keys, some_of):
+                key, cause = blamed
+                return self.fail((*at, name, key), cause.what, cause.hint)
+        try:
+            make(matrix_from=carrier, start=start)
+        except SnakebirdError as cause:
+            return self.fail((*at, "matrix_from"), cause.what, cause.hint)
         return self.fail((*at, "links"), error.what, error.hint)
 
     def neuron(self, data: Any, path: JsonPath) -> Neuron:
@@ -377,4 +376,5 @@ class _Reader:
 def _short(data: Any) -> str:
     """A JSON value in few characters."""
     text = json.dumps(data, ensure_ascii=False)
+    text = text if text.isprintable() else json.dumps(data)
     return text if len(text) <= 40 else text[:37] + "..."

@@ -69,5 +69,5 @@ def show_json_path(path: JsonPath) -> str:
         elif key.isidentifier():
             text += f".{key}" if text else key
         else:
-            text += f"[{json.dumps(key, ensure_ascii=False)}]"
+            text += f"[{json.dumps(key, ensure_ascii=not key.isprintable())}]"
     return text or "the top"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from snakebird.errors import FileFormatError, InputError, UnknownNameError, suggest
+from snakebird.machines._depth import DEEPEST, deeper
 from snakebird.synthesis.programs._example import Example, example_of
 from snakebird.synthesis.programs._values import Value, as_value
 
@@ -21,12 +22,19 @@ GROUP, ROLES = "example", ("in:", "out:")
 
 NUMBER = re.compile(
     r"[+-]?([0-9]+/0*[1-9][0-9]*"
-    r"|([0-9]+\.?[0-9]*|\.[0-9]+)([eE](?P<exponent>[+-]?[0-9]{1,9}))?)"
+    r"|([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE](?P<exponent>[+-]?[0-9]{1,9}))?)"
 )
 """A decimal or a fraction; its exponent is bounded, since the fraction has as many digits."""
 
 DIGITS = 400
-"""How many digits an exact number in a file may have; every float has fewer."""
+"""How many digits an exact number in a file may have, or the parts of a fraction; every float has
+fewer."""
+
+_TEXT = 5 * DIGITS
+"""How long the text of a number may be: a decimal has more digits than the parts of its fraction,
+up to 4 for each of the denominator."""
+
+_TOO_DEEP = f"nested too deeply, more than {DEEPEST} levels"
 
 
 def read_examples(path: Path, *, exact: bool, tokens: Alphabet = None) -> tuple[Example, ...]:
@@ -97,8 +105,10 @@ def _record(line: str, where: str, exact: bool) -> dict[str, Any]:
         what, at = f"no JSON: {error.msg}", f"{where}, column {error.colno}"
         raise FileFormatError(what, at, "write one example a line") from None
     except (ValueError, RecursionError) as error:
-        what = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        what = _TOO_DEEP if isinstance(error, RecursionError) else str(error)
         raise FileFormatError(what, where, "write one example a line") from None
+    if deeper(found):
+        raise FileFormatError(_TOO_DEEP, where, "write flatter values")
     if not isinstance(found, dict):
         raise FileFormatError(
             f"found a {type(found).__name__}, expected an object",
@@ -127,9 +137,10 @@ def _number(text: str, exact: bool) -> int | Fraction | float:
     whole = text.lstrip("+-").isdigit()
     if not exact and not whole and "/" not in text:
         return float(text)
-    if len(text) + abs(int(found["exponent"] or 0)) > DIGITS:
+    long = len(text) + abs(int(found["exponent"] or 0)) > _TEXT
+    number = Fraction(0 if long else text)
+    if long or max(abs(number.numerator), number.denominator) >= 10**DIGITS:
         raise ValueError(f"a number has more than {DIGITS} digits")
-    number = Fraction(text)
     if whole or (exact and number.denominator == 1):
         return int(number)
     return number if exact else float(number)
@@ -159,22 +170,26 @@ def _rows(path: Path, text: str) -> list[tuple[int, list[str]]]:
                 rows.append((line, row))
             line = reader.line_num + 1
     except csv.Error as error:
-        raise FileFormatError(f"no CSV: {error}", f"{path}, line {line}") from None
+        what, hint = f"no CSV: {error}", "look for a lone double quote"
+        raise FileFormatError(what, f"{path}, line {line}", hint) from None
     return rows
 
 
 def _header(path: Path, rows: list[tuple[int, list[str]]]) -> list[str]:
     line, names = (rows[0][0], [cell.strip() for cell in rows[0][1]]) if rows else (1, [])
     where = f"{path}, line {line}"
+    seen: set[str] = set()
     for column, name in enumerate(names, 1):
         if name != GROUP and not name.startswith(ROLES):
+            own = name if name.isprintable() else ""
             raise FileFormatError(
                 f"column {column} is named {name!r}, expected `in:NAME`, `out:NAME` or `{GROUP}`",
                 where,
-                f"write in:{name or 'x'} or out:{name or 'y'}",
+                f"write in:{own or 'x'} or out:{own or 'y'}",
             )
-        if name in names[: column - 1]:
+        if name in seen:
             raise FileFormatError(f"two columns are named {name!r}", where, "rename one")
+        seen.add(name)
     for role in ROLES:
         if not any(name.startswith(role) for name in names):
             what = f"no column begins with `{role}`"
@@ -246,7 +261,7 @@ def _json(value: Any, path: Path) -> str:
 
 def _decimal(number: Fraction, path: Path) -> str:
     """All digits of a fraction; those of 1/3 have no end."""
-    digits = next((k for k in range(DIGITS) if 10**k % number.denominator == 0), None)
+    digits = next((k for k in range(4 * DIGITS) if 10**k % number.denominator == 0), None)
     if digits is None:
         raise InputError(
             f"{number} has no finite decimal", str(path), "write a .csv file, which holds fractions"
