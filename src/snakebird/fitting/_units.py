@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from snakebird.equations import Hole, holes, resolve, with_holes
 from snakebird.fitting._field import rate_of
@@ -53,17 +54,30 @@ def in_units(
 
 
 class _Spy:
-    """Stands in for a hole: notes what it is asked and answers zero."""
+    """Stands in for a hole: notes what it is asked, also inside JAX's loops; answers zero."""
 
     def __init__(self, hole: Hole):
         self.inputs, self.outputs = hole.inputs, hole.outputs
         self.asked: list[np.ndarray] = []
 
     def __call__(self, *values: Any) -> Any:
+        if any(isinstance(value, Tracer) for value in values):
+            jax.debug.callback(self._note, *values)
+        else:
+            self._note(*values)
+        shape = jnp.broadcast_shapes(*(jnp.shape(value) for value in values))
+        return jnp.zeros(shape if len(self.outputs) == 1 else (len(self.outputs), *shape))
+
+    def many(self, x: Any) -> Any:
+        """All inputs as one array, and all outputs."""
+        out = self(*jnp.moveaxis(x, -1, 0))
+        return out[..., None] if len(self.outputs) == 1 else jnp.moveaxis(out, 0, -1)
+
+    array = many
+
+    def _note(self, *values: Any) -> None:
         given = np.broadcast_arrays(*(np.asarray(value, float) for value in values))
         self.asked.extend(np.stack(given, -1).reshape(-1, len(given)))
-        shape = given[0].shape if len(self.outputs) == 1 else (len(self.outputs), *given[0].shape)
-        return jnp.zeros(shape)
 
 
 def _look(model: Any, t: float, y: Any, args: Any) -> dict[str, list[np.ndarray]]:
@@ -75,6 +89,7 @@ def _look(model: Any, t: float, y: Any, args: Any) -> dict[str, list[np.ndarray]
 
     with jax.disable_jit():
         rate_of(resolve(with_holes(model, spied)), jnp.asarray(t), y, args)
+    jax.effects_barrier()
     return {name: spy.asked for name, spy in spies.items()}
 
 
