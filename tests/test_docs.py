@@ -13,8 +13,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src"
-SLOW = ("equations.md", "fitting.md", "laws.md", "learning_to_learn.md", "programs.md")
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+SLOW = {
+    "coming_from_diffrax.md", "coming_from_julia.md", "equations.md", "first_hole.md", "fitting.md",
+    "from_examples_to_program.md", "laws.md", "learning_to_learn.md", "programs.md",
+}  # fmt: skip
+TEXTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [path for path in TEXTS if "```python\n" in path.read_text("utf-8")]
 MODULES = [path for path in sorted(SOURCE.rglob("*.py")) if ">>> " in path.read_text("utf-8")]
 
 
@@ -81,6 +85,26 @@ def test_docstrings(path: Path):
         runner.run(examples, out=report.append)
     if report:
         pytest.fail("".join(report), pytrace=False)
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=relative)
+def test_links_lead_somewhere(path: Path):
+    prose = re.sub(r"```.*?```|`[^`\n]*`", "", path.read_text("utf-8"), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose):
+        file, _, heading = target.partition("#")
+        if ":" in file:
+            continue
+        found = path.parent / file if file else path
+        assert found.exists(), target
+        assert not heading or heading in headings(found), target
+
+
+def headings(path: Path) -> set[str]:
+    """Where the headings of a page can be jumped to; of equal ones the later have a number."""
+    found: list[str] = []
+    for title in re.findall(r"^#+ (.*)$", path.read_text("utf-8"), re.MULTILINE):
+        found.append(re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-"))
+    return {f"{a}-{found[:k].count(a)}" if a in found[:k] else a for k, a in enumerate(found)}
 
 
 def test_a_page_keeps_its_line_numbers():

@@ -148,6 +148,9 @@ class Network(eqx.Module):
     """A tanh network. Along inputs with a sign, all weights have signs, so the output is monotone.
 
     (J. Sill, Monotonic networks, NeurIPS 1997.)
+
+    >>> Network.drawn(2, 1, jax.random.key(0), width=4)(jnp.ones(2)).shape
+    (1,)
     """
 
     weights: list[Array]
@@ -186,7 +189,11 @@ class Network(eqx.Module):
 
 
 class Polynomial(eqx.Module):
-    """All monomials to a degree, each output a sum of them with trained coefficients."""
+    """All monomials to a degree, each output a sum of them with trained coefficients.
+
+    >>> Polynomial(2, 1, degree=3)(jnp.ones(2)).shape
+    (1,)
+    """
 
     coefficients: Float[Array, "outputs terms"]
     powers: tuple[tuple[int, ...], ...] = eqx.field(static=True)
@@ -204,7 +211,11 @@ class Polynomial(eqx.Module):
 
 
 class RadialBasis(eqx.Module):
-    """A sum of Gaussian bumps on a grid over [-2, 2] in each (scaled) input, heights trained."""
+    """A sum of Gaussian bumps on a grid over [-2, 2] in each (scaled) input, heights trained.
+
+    >>> RadialBasis(1, 1, bumps=5)(jnp.ones(1)).shape
+    (1,)
+    """
 
     heights: Float[Array, "outputs bumps"]
     centers: Fixed

@@ -17,7 +17,11 @@ Solver = Callable[[Field, Any, Any, Any, Span, Direction], Lanes]
 
 
 class Explicit(eqx.Module):
-    """Tsitouras' method 5(4) on lanes: quick, for equations that are not stiff."""
+    """Tsitouras' method 5(4) on lanes: quick, for equations that are not stiff.
+
+    >>> Explicit(rtol=1e-9).rtol
+    1e-09
+    """
 
     rtol: float = eqx.field(static=True, default=1e-6)
     atol: float = eqx.field(static=True, default=1e-8)

@@ -30,6 +30,10 @@ def clone(
 
     The copies receive what the originals receive and reach nobody: link their outputs on.
     `fade` scales the links that enter the copied part from outside.
+
+    >>> m = Machine({"n": "timer"}, ["n.timer <- n.timer"])
+    >>> [str(link) for link in clone(m, {"n": "copy"}).links]
+    ['copy.timer <- copy.timer', 'n.timer <- n.timer']
     """
     _check_copies(names)
     for old, new in names.items():
@@ -80,6 +84,10 @@ def insert(
     What entered `before` enters the new neuron; the input becomes `(1 - share) * new + share *
     side`. With `share=0` nothing changes (with `instant=False` only that it comes a tick later).
     Source: arXiv 1601.00713, section 4.4.
+
+    >>> m = Machine({"n": "timer", "r": "relu"}, ["n.timer <- n.timer", "r.x <- n.timer"])
+    >>> [str(link) for link in insert(m, "late", "r.x").links if link.to != "n"]
+    ['late.x <- n.timer', 'r.x <- late.result (instant)']
     """
     _check_free(machine, name, "insert", "give the new neuron another name")
     to, port = as_input(before, machine.neurons)

@@ -23,6 +23,9 @@ class Link:
     `source` is a path: a neuron and one of its outputs; shorter, it carries the whole tree of
     outputs; longer, a part of the stream. An `instant` link carries this tick's output instead
     of the last one's. Training leaves the weight of a link alone unless it is `trainable`.
+
+    >>> print(Link("to", "x", ("from", "result"), 0.5, instant=True))
+    to.x <- 0.5 * from.result (instant)
     """
 
     to: str

@@ -22,6 +22,12 @@ class Run:
     """A run tick by tick: `run.ticks[t].inputs`, `.outputs` are trees; `run["norm.norm"]` one port.
 
     `first` holds the outputs before the first tick.
+
+    >>> from snakebird.machines import Machine
+    >>> m = Machine({"n": "timer"}, ["n.timer <- n.timer"])
+    >>> found = run(m, 3)
+    >>> found["n.timer"], found.last, len(found)
+    ([1, 2, 3], {'n': {'timer': 3}}, 3)
     """
 
     machine: Machine

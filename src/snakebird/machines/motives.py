@@ -28,12 +28,24 @@ from snakebird.neurons import (
 
 
 def now(stream: Any) -> Stream:
-    """A stream of this tick, by links that training leaves alone: the layer has weights enough."""
+    """A stream of this tick, by links that training leaves alone: the layer has weights enough.
+
+    >>> from snakebird.machines import Builder
+    >>> from snakebird.neurons import source
+    >>> with Builder() as b:
+    ...     _ = matrix_product(now(source(name="a")), now(source(name="x")), name="n")
+    >>> [str(link) for link in b.machine.links]
+    ['n.x <- a.signal (instant) (fixed)', 'n.y <- x.signal (instant) (fixed)']
+    """
     return fixed(instant(stream))
 
 
 class Affine(eqx.Module):
-    """`weight @ x + bias` of an array `[in]`, or of one with more axes before it."""
+    """`weight @ x + bias` of an array `[in]`, or of one with more axes before it.
+
+    >>> Affine(jnp.eye(2), jnp.ones(2))(jnp.array([1.0, 2.0])).tolist()
+    [2.0, 3.0]
+    """
 
     weight: jax.Array
     bias: jax.Array | None = None
@@ -76,6 +88,14 @@ def lstm(x: Any, cell: eqx.nn.LSTMCell, *, name: str = "lstm") -> Node:
     `x` is a stream of arrays `[input_size]`; the node has the outputs `hidden` and `cell`, each
     `[hidden_size]`, zero at first unless you give start values. Two neurons: what is heard, and
     the cell. Source: Hochreiter and Schmidhuber, Neural Computation 9 (1997).
+
+    >>> from snakebird.machines import Builder
+    >>> from snakebird.neurons import source
+    >>> key = jax.random.key(0)
+    >>> with Builder() as b:
+    ...     made = lstm(source(name="x"), eqx.nn.LSTMCell(2, 3, key=key))
+    >>> list(b.machine.neurons)
+    ['x', 'lstm_heard', 'lstm']
     """
     heard = _heard(x, cell, f"{name}_heard")
     size = cell.hidden_size
@@ -108,6 +128,14 @@ def gru(x: Any, cell: eqx.nn.GRUCell, *, name: str = "gru") -> Node:
 
     `x` is a stream of arrays `[input_size]`; the node has the output `hidden`, `[hidden_size]`.
     Two neurons: what is heard, and the cell. Source: Cho et al., arXiv 1406.1078.
+
+    >>> from snakebird.machines import Builder
+    >>> from snakebird.neurons import source
+    >>> key = jax.random.key(0)
+    >>> with Builder() as b:
+    ...     made = gru(source(name="x"), eqx.nn.GRUCell(2, 3, key=key))
+    >>> list(b.machine.neurons)
+    ['x', 'gru_heard', 'gru']
     """
     heard = _heard(x, cell, f"{name}_heard")
     size = cell.hidden_size
@@ -133,6 +161,14 @@ def linear_attention(query: Any, key: Any, value: Any, *, name: str = "fast") ->
     matrix, `[v, k]`, is the output of the neuron `name_weights`: fast weights. For other kernels
     than the inner product put a function before keys and queries, by `feed_forward`. Source:
     Schlag, Irie and Schmidhuber, arXiv 2102.11174, section 3.
+
+    >>> from snakebird.machines import Builder
+    >>> from snakebird.neurons import source
+    >>> with Builder() as b:
+    ...     x = source(name="x")
+    ...     made = linear_attention(x, x, x)
+    >>> list(b.machine.neurons)
+    ['x', 'fast_written', 'fast_weights', 'fast']
     """
     written = outer(now(value), now(key), name=f"{name}_written")
     weights = accumulator(delta=now(written), name=f"{name}_weights")
@@ -144,6 +180,14 @@ def delta_memory(query: Any, key: Any, value: Any, rate: Any, *, name: str = "fa
 
     `weights' = weights + rate * outer(value - weights @ key, key)`; `rate` is a stream of numbers,
     the others as in `linear_attention`. Source: Schlag et al., arXiv 2102.11174, section 4.2.
+
+    >>> from snakebird.machines import Builder
+    >>> from snakebird.neurons import source
+    >>> with Builder() as b:
+    ...     x = source(name="x")
+    ...     made = delta_memory(x, x, x, 0.5)
+    >>> list(b.machine.neurons)
+    ['x', 'fast_weights', 'fast_recalled', 'fast_error', 'fast_written', 'fast', 'one']
     """
     weights = accumulator(name=f"{name}_weights")
     recalled = matrix_product(fixed(weights), now(key), name=f"{name}_recalled")
@@ -212,6 +256,15 @@ def attention(
     The neuron `name_coefficients` computes with which coefficients `name_mixed` takes a linear
     combination of values, for each head and each place in the window. With `causal`, no place
     reads a later one.
+
+    >>> from snakebird.machines import Builder
+    >>> from snakebird.neurons import source
+    >>> key = jax.random.key(0)
+    >>> layer = eqx.nn.MultiheadAttention(1, 4, key=key)
+    >>> with Builder() as b:
+    ...     made = attention(source(name="x"), layer, length=3)
+    >>> [name for name in b.machine.neurons if name.endswith("ed")]
+    ['attention_mixed']
     """
     heads, size = layer.num_heads, layer.qk_size
     shape = (length, layer.query_size)
@@ -229,6 +282,15 @@ def attention_over_time(
 
     Keys and values of the last ticks are kept in two arrays, which are empty at first: the window
     grows until it is full.
+
+    >>> from snakebird.machines import Builder
+    >>> from snakebird.neurons import source
+    >>> key = jax.random.key(0)
+    >>> layer = eqx.nn.MultiheadAttention(1, 4, key=key)
+    >>> with Builder() as b:
+    ...     made = attention_over_time(source(name="x"), layer, window=3)
+    >>> [name for name in b.machine.neurons if "recent" in name]
+    ['attention_recent_keys', 'attention_recent_values']
     """
     heads, size = layer.num_heads, layer.qk_size
     queries, keys, values = _projected(x, layer, (layer.query_size,), name)

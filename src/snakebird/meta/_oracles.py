@@ -19,6 +19,14 @@ class RecursiveLeastSquares(eqx.Module):
     With `forgetting` 1 and `ridge` the variance of the noise over that of the coefficients it is
     the exact posterior mean: the best that any rule can do in `LinearRegression`. Below 1 it
     forgets with a time constant of 1 / (1 - forgetting) ticks.
+
+    >>> rule = RecursiveLeastSquares(ridge=0.01)
+    >>> seen = {"x": jnp.ones(1), "y": jnp.ones(1), "given": jnp.array(0.0)}
+    >>> state = rule.init(seen, key=None)
+    >>> for given in (0.0, 1.0):
+    ...     state, answer = rule(state, {**seen, "given": given})
+    >>> round(float(answer[0]), 2)
+    0.99
     """
 
     ridge: float = 1.0
@@ -43,7 +51,16 @@ class RecursiveLeastSquares(eqx.Module):
 
 
 class LeastMeanSquares(eqx.Module):
-    """The delta rule (B. Widrow, M. Hoff 1960); `normalized` divides the step by |x|^2."""
+    """The delta rule (B. Widrow, M. Hoff 1960); `normalized` divides the step by |x|^2.
+
+    >>> rule = LeastMeanSquares(rate=0.5)
+    >>> seen = {"x": jnp.ones(1), "y": jnp.ones(1), "given": jnp.array(0.0)}
+    >>> state = rule.init(seen, key=None)
+    >>> for given in (0.0, 1.0):
+    ...     state, answer = rule(state, {**seen, "given": given})
+    >>> float(answer[0])
+    0.5
+    """
 
     rate: float = 0.1
     normalized: bool = False
@@ -64,6 +81,9 @@ class SineBayes(eqx.Module):
 
     `spread` is the noise that the grid stands for; no rule does better than this as the grid
     becomes fine.
+
+    >>> SineBayes(cells=16).cells
+    16
     """
 
     cells: int = eqx.field(static=True, default=64)

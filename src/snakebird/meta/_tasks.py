@@ -116,6 +116,10 @@ def check_shapes(draw: Callable[[Any], Any]) -> Any:
 
     Raises `InputError` with the leaf and two of its shapes where they vary, and where the draw
     cannot be compiled.
+
+    >>> drawn = check_shapes(lambda key: (jax.random.normal(key, (20,)), jax.random.normal(key)))
+    >>> jax.tree.map(lambda leaf: leaf.shape, drawn)
+    ((20,), ())
     """
     found = [
         jax.tree.map(_shape_of, draw(jax.random.key(k)), is_leaf=lambda x: x is None)

@@ -22,7 +22,12 @@ def _on_images(function: Callable[[jax.Array], jax.Array], value: vv.VValue) -> 
 
 @neuron
 def image_shift(x: vv.VValue, *, down: int = 0, right: int = 0) -> vv.VValue:
-    """The image moved over a torus by whole pixels."""
+    """The image moved over a torus by whole pixels.
+
+    >>> image = jnp.eye(3)
+    >>> image_shift(right=1).apply({"x": image})["result"][0].tolist()
+    [0.0, 1.0, 0.0]
+    """
     return _on_images(lambda image: jnp.roll(image, (down, right), axis=(0, 1)), x)
 
 
@@ -31,6 +36,11 @@ def image_turn(x: vv.VValue, *, angle: Any = 0.0, zoom: Any = 1.0) -> vv.VValue:
     """The image turned counterclockwise by `angle` radians and enlarged `zoom` times.
 
     About its center, by bilinear interpolation; what comes from outside is zero.
+
+    >>> image = jnp.array([[1.0, 2.0], [3.0, 4.0]])
+    >>> turned = image_turn(angle=jnp.pi / 2).apply({"x": image})["result"]
+    >>> turned.round(2).tolist()
+    [[2.0, 4.0], [1.0, 3.0]]
     """
 
     def turn(image: jax.Array) -> jax.Array:
@@ -49,6 +59,10 @@ def image_wave(
 
     Each point reads from `1 + size * sin(2 pi * frequency * r + phase)` times as far from the
     center, where its own distance is `r` halves of the larger side.
+
+    >>> image = jnp.ones((4, 4))
+    >>> image_wave(size=0.0).apply({"x": image})["result"].shape
+    (4, 4)
     """
 
     def bend(image: jax.Array) -> jax.Array:
@@ -62,7 +76,12 @@ def image_wave(
 
 @neuron
 def image_blur(x: vv.VValue) -> vv.VValue:
-    """Each pixel replaced by the mean of itself and its four neighbors on a torus."""
+    """Each pixel replaced by the mean of itself and its four neighbors on a torus.
+
+    >>> image = jnp.zeros((3, 3)).at[1, 1].set(5.0)
+    >>> image_blur(image).tolist()
+    [[0.0, 1.0, 0.0], [1.0, 1.0, 1.0], [0.0, 1.0, 0.0]]
+    """
 
     def blur(image: jax.Array) -> jax.Array:
         moves = [(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)]

@@ -21,37 +21,61 @@ Shape = tuple[int, ...]
 
 @neuron
 def relu(x: vv.VValue) -> vv.VValue:
-    """The positive part of every number; the gradient at 0 is 0."""
+    """The positive part of every number; the gradient at 0 is 0.
+
+    >>> relu({"a": -1, "b": 2})
+    {'b': 2}
+    """
     return vv.map_numbers(num.relu, x)
 
 
 @neuron
 def absolute(x: vv.VValue) -> vv.VValue:
-    """The size of every number; the gradient at 0 is 0."""
+    """The size of every number; the gradient at 0 is 0.
+
+    >>> absolute({"a": -1, "b": 2})
+    {'a': 1, 'b': 2}
+    """
     return vv.map_numbers(num.absolute, x)
 
 
 @neuron
 def tanh(x: vv.VValue) -> vv.VValue:
-    """The hyperbolic tangent of every number."""
+    """The hyperbolic tangent of every number.
+
+    >>> round(tanh(1.0), 4)
+    0.7616
+    """
     return vv.map_numbers(num.tanh, x)
 
 
 @neuron
 def maximum(x: vv.VValue, y: vv.VValue) -> vv.VValue:
-    """The larger number at every path; a missing one is 0."""
+    """The larger number at every path; a missing one is 0.
+
+    >>> maximum({"a": -1, "b": 2}, {"b": 5})
+    {'b': 5}
+    """
     return vv.combine(num.maximum, x, y)
 
 
 @neuron
 def minimum(x: vv.VValue, y: vv.VValue) -> vv.VValue:
-    """The smaller number at every path; a missing one is 0."""
+    """The smaller number at every path; a missing one is 0.
+
+    >>> minimum({"a": -1, "b": 2}, {"b": 5})
+    {'a': -1, 'b': 2}
+    """
     return vv.combine(num.minimum, x, y)
 
 
 @neuron
 def clip(x: vv.VValue, *, low: Any = -1.0, high: Any = 1.0) -> vv.VValue:
-    """Every number that is not zero, brought between `low` and `high`; zeros stay zeros."""
+    """Every number that is not zero, brought between `low` and `high`; zeros stay zeros.
+
+    >>> clip(low=0, high=3).apply({"x": {"a": -1, "b": 5, "c": 2}})
+    {'result': {'b': 3, 'c': 2}}
+    """
 
     def bounded(n: Any) -> Any:
         if vv.is_exact(n) and vv.is_exact(low) and vv.is_exact(high):
@@ -77,6 +101,9 @@ def step(x: vv.VValue, *, surrogate: str = "sigmoid", width: Any = 1.0) -> vv.VV
 
     `surrogate`: "none" (0), "straight" (1), "triangle" (1 at zero, falling to 0 at `width`) or
     "sigmoid" (the bell of a sigmoid's slope, 1 at zero, 0.07 at `width`).
+
+    >>> step({"a": -1, "b": 0.5})
+    {'b': 1}
     """
     exact = lambda n: 1 if n > 0 else 0
     return vv.map_numbers(num.on_number(exact, lambda n: _step(surrogate, n, width)), x)
@@ -111,14 +138,24 @@ _step.defjvp(_step_jvp)
 
 @neuron(outputs=("true", "false"))
 def compare(x: vv.VValue, y: vv.VValue) -> vv.VValue:
-    """How far one number is above the other: `true = relu(x - y)`, `false = relu(y - x)`."""
+    """How far one number is above the other: `true = relu(x - y)`, `false = relu(y - x)`.
+
+    >>> compare(5, 3)
+    {'true': 2, 'false': 0}
+    >>> compare(3, 5)
+    {'true': 0, 'false': 2}
+    """
     gap = vv.number(x) - vv.number(y)
     return {"true": num.relu(gap), "false": num.relu(-gap)}
 
 
 @neuron(outputs=("true", "false"))
 def less_or_equal(left: vv.VValue, right: vv.VValue) -> vv.VValue:
-    """1 on `true` where every number of `left` is at most that of `right`, else 1 on `false`."""
+    """1 on `true` where every number of `left` is at most that of `right`, else 1 on `false`.
+
+    >>> less_or_equal({"a": 1}, {"a": 2, "b": 1})
+    {'true': 1, 'false': 0}
+    """
     above = vv.max_norm(vv.map_numbers(num.relu, vv.lin_comb([1, -1], [left, right])))
     holds = 1 - (above > 0 if vv.is_exact(above) else (above > 0).astype(above.dtype))
     return {"true": holds, "false": 1 - holds}
@@ -126,31 +163,51 @@ def less_or_equal(left: vv.VValue, right: vv.VValue) -> vv.VValue:
 
 @neuron
 def sigmoid(x: vv.VValue, *, shape: Shape = ()) -> vv.VValue:
-    """The logistic function of the root number: 1/2 where there is none."""
+    """The logistic function of the root number: 1/2 where there is none.
+
+    >>> sigmoid({})
+    0.5
+    """
     return num.sigmoid(num.root(x, shape))
 
 
 @neuron
 def sine(x: vv.VValue, *, frequency: Any = 1.0, phase: Any = 0.0, shape: Shape = ()) -> vv.VValue:
-    """A unit generator: `sin(frequency * x + phase)` of the root number."""
+    """A unit generator: `sin(frequency * x + phase)` of the root number.
+
+    >>> round(sine(phase=0.5).apply({"x": 1.0})["result"], 4)
+    0.9975
+    """
     return num.sin(frequency * num.root(x, shape) + phase)
 
 
 @neuron
 def cosine(x: vv.VValue, *, frequency: Any = 1.0, phase: Any = 0.0, shape: Shape = ()) -> vv.VValue:
-    """A unit generator: `cos(frequency * x + phase)` of the root number."""
+    """A unit generator: `cos(frequency * x + phase)` of the root number.
+
+    >>> cosine({})
+    1.0
+    """
     return num.cos(frequency * num.root(x, shape) + phase)
 
 
 @neuron
 def reciprocal(x: vv.VValue, *, floor: Any = 1e-6) -> vv.VValue:
-    """`x / (x**2 + floor**2)` of every number: 1/x away from zero, 0 at zero."""
+    """`x / (x**2 + floor**2)` of every number: 1/x away from zero, 0 at zero.
+
+    >>> round(reciprocal(4.0), 4), reciprocal(0.0)
+    (0.25, {})
+    """
     return vv.map_numbers(lambda n: n / (n * n + floor * floor), x)
 
 
 @neuron(outputs=("norm",))
 def max_norm(x: vv.VValue) -> vv.VValue:
-    """The largest absolute number of its input."""
+    """The largest absolute number of its input.
+
+    >>> max_norm({"a": -3, "b": {"c": 2}})
+    3
+    """
     return vv.max_norm(x)
 
 
@@ -161,6 +218,9 @@ def softmax(x: vv.VValue, *, keys: tuple[str, ...] = (), shape: Shape = ()) -> v
     With `keys` it is taken over the numbers under these keys, with `shape` over an array of that
     shape, and what is missing counts as 0. Without them zero and missing are the same as
     everywhere: only a tree's numbers that are not zero take part, and a zero array gives zero.
+
+    >>> float(softmax(keys=("a", "b")).apply({"x": {"a": 3.0, "b": 3.0}})["result"]["a"])
+    0.5
     """
     if keys:
         logits = num.stack(vv.number(vv.get(x, key)) for key in keys)

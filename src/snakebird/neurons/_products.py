@@ -9,7 +9,11 @@ from snakebird.neurons._type import neuron
 
 @neuron
 def product(x: vv.VValue, y: vv.VValue) -> vv.VValue:
-    """The pathwise product of two linear combinations: the vital binary multiplication."""
+    """The pathwise product of two linear combinations: the vital binary multiplication.
+
+    >>> product({"a": 2, "b": 3}, {"a": 5})
+    {'a': 10}
+    """
     return vv.multiply(x, y)
 
 
@@ -18,19 +22,32 @@ def gate(mask: vv.VValue, value: vv.VValue) -> vv.VValue:
     """A value through a mask: a number scales all of it, a tree masks it.
 
     Source: arXiv 1712.07447, section 6.
+
+    >>> gate(0.5, {"a": 2, "b": 4})
+    {'a': 1.0, 'b': 2.0}
+    >>> gate({"a": 1}, {"a": 2, "b": 4})
+    {'a': 2}
     """
     return vv.mask(mask, value)
 
 
 @neuron
 def mask_sum(row: vv.VValue, value: vv.VValue) -> vv.VValue:
-    """One matrix row applied to a value: a linear combination whose coefficients are a stream."""
+    """One matrix row applied to a value: a linear combination whose coefficients are a stream.
+
+    >>> mask_sum({"m": 2, "n": 3}, {"m": {"a": 1}, "n": 5})
+    {':number': 15, 'a': 2}
+    """
     return vv.mask_sum(row, value)
 
 
 @neuron(outputs=("dot",))
 def inner(x: vv.VValue, y: vv.VValue) -> vv.VValue:
-    """The inner product of two values."""
+    """The inner product of two values.
+
+    >>> inner({"a": 2, "b": 3}, {"a": 5})
+    10
+    """
     return vv.inner(x, y)
 
 
@@ -39,6 +56,9 @@ def outer(x: vv.VValue, y: vv.VValue) -> vv.VValue:
     """The outer product: every path of `x` followed by every path of `y`.
 
     The product of two arrays there has the axes of both.
+
+    >>> outer({"a": 2}, {"b": 3, "c": 1})
+    {'a': {'b': 6, 'c': 2}}
     """
     return vv.outer(x, y)
 
@@ -48,6 +68,9 @@ def matrix_product(x: vv.VValue, y: vv.VValue) -> vv.VValue:
     """The product of two matrices, or of a matrix and a vector.
 
     Either are arrays at the root, or trees: a matrix of depth two, a vector of depth one.
+
+    >>> matrix_product({"r": {"a": 2, "b": 3}}, {"a": 5, "b": 1})
+    {'r': 13}
     """
     rows = vv.apply_matrix(x, y, level=1)
     a, b = vv.number(x), vv.number(y)

@@ -19,13 +19,22 @@ Shape = tuple[int, ...]
 
 @neuron
 def noise(*, key: jax.Array, scale: Any = 1.0, shape: Shape = ()) -> vv.VValue:
-    """A normal number (or an array of them) with standard deviation `scale`."""
+    """A normal number (or an array of them) with standard deviation `scale`.
+
+    >>> drawn = noise(scale=2.0).apply({}, key=jax.random.key(0))["result"]
+    >>> drawn.shape
+    ()
+    """
     return scale * jax.random.normal(key, shape, jnp.result_type(float, scale))
 
 
 @neuron
 def dropout(x: vv.VValue, *, key: jax.Array, keep: Any = 0.995) -> vv.VValue:
-    """Passes its input with probability `keep`, else nothing."""
+    """Passes its input with probability `keep`, else nothing.
+
+    >>> float(dropout(keep=1.0).apply({"x": 3.0}, key=jax.random.key(0))["result"])
+    3.0
+    """
     return vv.scale(jnp.where(jax.random.uniform(key) < keep, 1.0, 0.0), x)
 
 
@@ -35,6 +44,10 @@ def sample(x: vv.VValue, *, key: jax.Array) -> vv.VValue:
 
     It goes out as its sign. The mean over time is `x / max(1, sum |x|)`; with the rest of the
     probability nothing is drawn.
+
+    >>> drawn = sample().apply({"x": {"a": 0.0, "b": -1.0}}, key=jax.random.key(0))["result"]
+    >>> float(vv.number(vv.get(drawn, "b")))
+    -1.0
     """
     flat = vv.flatten(x)
     hit = _choose(key, jnp.abs(flat.data))
@@ -46,6 +59,11 @@ def stochastic_sum(*, key: jax.Array, **inputs: vv.VValue) -> vv.VValue:
     """A linear combination of samples by chance: one input, drawn by the size of its coefficient.
 
     Each input carries a sample times its coefficient; the sample goes out with the sign of it.
+
+    >>> inputs = {"often": {"a": 0.0}, "x": {"b": -1.0}}
+    >>> drawn = stochastic_sum().apply(inputs, key=jax.random.key(0))["result"]
+    >>> float(vv.number(vv.get(drawn, "b")))
+    -1.0
     """
     names = sorted(inputs)
     if not names:

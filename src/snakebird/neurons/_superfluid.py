@@ -18,6 +18,9 @@ def superfluid(**inputs: vv.VValue) -> vv.VValue:
 
     An activation that declares an output `:function` itself overrides the copied one. Raises
     `UnknownNameError` for a name that is no neuron type.
+
+    >>> superfluid().apply({FUNCTION: {"relu": 0.5, "absolute": 2}, "x": -3})
+    {':function': {'relu': 0.5, 'absolute': 2}, 'result': 6}
     """
     mixture = inputs.pop(FUNCTION, {})
     kinds = [_part(name) for name in vv.keys(mixture)]

@@ -37,7 +37,11 @@ class Trainable:
 
 
 def trainable(value: Any) -> Trainable:
-    """Mark a neuron's parameter as open to training: `leaky(rate=trainable(0.9))`."""
+    """Mark a neuron's parameter as open to training: `leaky(rate=trainable(0.9))`.
+
+    >>> trainable(0.9)
+    Trainable(value=0.9)
+    """
     return Trainable(value)
 
 
@@ -67,6 +71,10 @@ class NeuronType:
 
     Called with values it computes; called with parameters only it gives a `Neuron`; inside a
     builder it makes a neuron and gives its streams.
+
+    >>> from snakebird.neurons import accumulator
+    >>> accumulator.inputs, accumulator.outputs, accumulator.loops
+    (('accum', 'delta'), ('result',), {'accum': 'result'})
     """
 
     name: str
@@ -184,7 +192,13 @@ class NeuronType:
 
 @dataclass(frozen=True, eq=False)
 class Neuron:
-    """A neuron type with its parameters; `trainable` names those that training may change."""
+    """A neuron type with its parameters; `trainable` names those that training may change.
+
+    >>> from snakebird.neurons import leaky_accumulator
+    >>> leak = leaky_accumulator(rate=0.5)
+    >>> leak, leak.apply({"accum": 4.0, "delta": 1.0})
+    (leaky_accumulator(rate=0.5), {'result': 3.0})
+    """
 
     type: NeuronType
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -253,7 +267,12 @@ _catalogue: set[str] = set()
 
 
 def find(name: str) -> NeuronType:
-    """The registered neuron type of that name; raises `UnknownNameError` with the nearest names."""
+    """The registered neuron type of that name; raises `UnknownNameError` with the nearest names.
+
+    >>> from snakebird.neurons import relu
+    >>> find("relu") is relu
+    True
+    """
     try:
         return REGISTRY[name]
     except KeyError:

@@ -85,6 +85,10 @@ def clone_update(
 
     Links among the copied neurons are redirected to the copies, links from outside keep their
     sources, and nothing links from the copies to the outside.
+
+    >>> matrix = {"n": {"x": {"one": {"result": 2}}}}
+    >>> clone_update(old=("n",), new=("copy",)).apply({"matrix": matrix, "gate": 1})
+    {'result': {'copy': {'x': {'one': {'result': 2}}}}}
     """
     names = dict(zip(old, new, strict=True))
 
@@ -122,6 +126,11 @@ def insert_update(
     A gate of 1 in one tick links to the new neuron what is linked to `at`, and a tick later, when
     the new neuron has something to give, `at` hears `(1 - share) * new + share * side` instead.
     With `share=0` nothing changes but that it comes a tick later. `late` remembers the gate.
+
+    >>> insert = insert_update(at=("n", "x"), new=("late", "x", "result"))
+    >>> matrix = {"n": {"x": {"one": {"result": 2}}}}
+    >>> insert.apply({"matrix": matrix, "gate": 1})["result"]
+    {'late': {'x': {'one': {'result': 2}}}}
     """
     if not at:
         return {"result": {}, "late": gate}

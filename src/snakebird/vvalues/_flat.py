@@ -68,6 +68,9 @@ def flatten(value: Any, space: Space | None = None) -> Flat:
 
     Branches of a tree may themselves be `Flat`. Raises `SpaceError` where the value does not
     fit; a zero that is written down in a tree fits everywhere.
+
+    >>> print(flatten({"b": 2.0, "a": {"c": 1.0}}))
+    Flat(Space(a.c, b), [1. 2.])
     """
     if not isinstance(value, Flat):
         pieces = _collect(value)
@@ -108,7 +111,11 @@ def _tree(part: Any) -> Any:
 
 
 def space_of(value: Any) -> Space:
-    """The space of a V-value of either carrier; a tree's written zeros count."""
+    """The space of a V-value of either carrier; a tree's written zeros count.
+
+    >>> space_of({"b": 2.0, "a": {"c": 0.0}})
+    Space(a.c, b)
+    """
     return value.space if isinstance(value, Flat) else _space_of(_collect(value))
 
 

@@ -10,10 +10,15 @@ from snakebird.vvalues._algebra import VValue, get, keys
 from snakebird.vvalues._flat import unflatten
 
 END: dict[str, Any] = {"end-list": 1}
+"""What stands where a linked list ends."""
 
 
 def link_list(head: VValue, rest: VValue) -> VValue:
-    """The list with `head` put before `rest`."""
+    """The list with `head` put before `rest`.
+
+    >>> to_list(link_list({"a": 1}, from_list([{"b": 2}])))
+    [{'a': 1}, {'b': 2}]
+    """
     return {"this": head, "rest": rest}
 
 
@@ -30,7 +35,11 @@ def from_list(values: Iterable[VValue]) -> VValue:
 
 
 def to_list(value: VValue) -> list[VValue]:
-    """The Python list of a linked value, outermost first."""
+    """The Python list of a linked value, outermost first.
+
+    >>> to_list(from_list([{"a": 1}, {"b": 2}]))
+    [{'a': 1}, {'b': 2}]
+    """
     found, node = [], unflatten(value)
     while "this" in keys(node) or "rest" in keys(node):
         found.append(get(node, "this"))

@@ -98,12 +98,20 @@ def count(value: VValue, zeros: bool = False) -> int:
 
 
 def is_nonnegative(value: VValue) -> bool:
-    """Whether no number is below zero."""
+    """Whether no number is below zero.
+
+    >>> is_nonnegative({"a": 1}), is_nonnegative({"a": -1})
+    (True, False)
+    """
     return all(bool(np.all(np.asarray(x) >= 0)) for _, x in entries(unflatten(value)))
 
 
 def less_equal(left: VValue, right: VValue) -> bool:
-    """Whether `left <= right` at every path; a missing number is 0."""
+    """Whether `left <= right` at every path; a missing number is 0.
+
+    >>> less_equal({"a": -1}, {"b": 2}), less_equal({"a": 1}, {})
+    (True, False)
+    """
     return is_nonnegative(lin_comb([-1, 1], [left, right]))
 
 
@@ -111,6 +119,11 @@ def equal(left: VValue, right: VValue, tolerance: Leaf = 0) -> bool:
     """Whether two values are the same in max norm, up to a tolerance.
 
     Exact numbers are compared exactly; an exact number and a float as floats.
+
+    >>> equal({"a": 3}, {"a": {":number": 3, "b": 0}})
+    True
+    >>> equal({"a": 3.0}, {"a": 3.1}, tolerance=0.2)
+    True
     """
     return not differences(left, right, tolerance)
 

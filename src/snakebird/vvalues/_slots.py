@@ -13,6 +13,9 @@ def rearrange(data: jax.Array, source: np.ndarray) -> jax.Array:
 
     The map is known at trace time: runs of neighbors become slices, runs of one repeated slot
     broadcasts, runs of -1 zeros, so that XLA can fuse them; only a ragged map becomes a gather.
+
+    >>> rearrange(jnp.array([5.0, 7.0]), np.array([1, -1, 0])).tolist()
+    [7.0, 0.0, 5.0]
     """
     width = data.shape[-1]
     if len(source) == width and np.array_equal(source, np.arange(width)):
@@ -33,6 +36,9 @@ def place(data: jax.Array, slots: np.ndarray, size: int) -> jax.Array:
     """A vector of `size` with `out[..., slots[k]] = data[..., k]`, zero elsewhere.
 
     The slots are distinct.
+
+    >>> place(jnp.array([5.0, 7.0]), np.array([2, 0]), 3).tolist()
+    [7.0, 0.0, 5.0]
     """
     source = np.full(size, -1)
     source[slots] = np.arange(len(slots))

@@ -19,6 +19,8 @@ NUMBER = ":number"
 """The reserved key of the number that stands at a node itself."""
 
 Path = tuple[str, ...]
+"""Where a number stands: the keys that lead to it."""
+
 Leaf = Any
 """A Python number, a fraction, or an array (NumPy, JAX or traced) of a fixed shape."""
 
@@ -31,12 +33,20 @@ class HoldsFlat(ValueFormatError):
 
 
 def is_exact(leaf: object) -> bool:
-    """Whether a leaf is a plain Python number (int, float or Fraction)."""
+    """Whether a leaf is a plain Python number (int, float or Fraction).
+
+    >>> is_exact(3), is_exact(Fraction(1, 3)), is_exact(np.float32(3))
+    (True, True, False)
+    """
     return isinstance(leaf, _EXACT)
 
 
 def is_leaf(node: object) -> bool:
-    """Whether a node is a number or an array; anything else that is no dict counts as zero."""
+    """Whether a node is a number or an array; anything else that is no dict counts as zero.
+
+    >>> is_leaf(3), is_leaf({"a": 3}), is_leaf("a")
+    (True, False, False)
+    """
     return isinstance(node, (*_EXACT, jax.Array, np.ndarray, np.generic))
 
 
@@ -60,7 +70,11 @@ def is_vacant(node: object) -> bool:
 
 
 def shape_of(leaf: Leaf) -> tuple[int, ...]:
-    """The shape of a leaf; `()` for a number."""
+    """The shape of a leaf; `()` for a number.
+
+    >>> shape_of(3), shape_of(np.zeros((2, 5)))
+    ((), (2, 5))
+    """
     return () if isinstance(leaf, _EXACT) else tuple(leaf.shape)
 
 
@@ -104,7 +118,11 @@ def entries(tree: Any, prefix: Path = ()) -> Iterator[tuple[Path, Leaf]]:
 
 
 def stored(tree: Any, prefix: Path = ()) -> Iterator[tuple[Path, Leaf]]:
-    """Like `entries`, but with the zeros that are written down."""
+    """Like `entries`, but with the zeros that are written down.
+
+    >>> list(stored({"a": 0, "b": {"c": 1}}))
+    [(('a',), 0), (('b', 'c'), 1)]
+    """
     return iter(_walk(tree, prefix, zeros=True))
 
 
@@ -180,7 +198,10 @@ def grow(items: Mapping[Path, Leaf]) -> Any:
 
 
 def check(tree: Any, where: Path = ()) -> None:
-    """Raise `ValueFormatError` at the first node that is neither a dict, a number nor an array."""
+    """Raise `ValueFormatError` at the first node that is neither a dict, a number nor an array.
+
+    >>> check({"a": {"b": 1}})
+    """
     waiting = [(where, tree)]
     while waiting:
         path, node = waiting.pop()

@@ -315,12 +315,27 @@ def is_only_input(kind: NeuronType, port: str) -> bool:
 
 
 def accumulate(delta: Any, /, **kwargs: Any) -> Any:
-    """The running sum of a stream: `accumulator(delta=stream)`, its memory linked."""
+    """The running sum of a stream: `accumulator(delta=stream)`, its memory linked.
+
+    >>> from snakebird.neurons import source
+    >>> with Builder() as b:
+    ...     counts = accumulate(source(name="char"))
+    >>> [str(link) for link in b.machine.links]
+    ['counts.accum <- counts.result (fixed)', 'counts.delta <- char.signal']
+    """
     return accumulator(delta=delta, **kwargs)
 
 
 def carries_matrix(stream: Any) -> None:
-    """Let an output carry the network matrix of the machine that is being built."""
+    """Let an output carry the network matrix of the machine that is being built.
+
+    >>> from snakebird.neurons import accumulator
+    >>> with Builder() as b:
+    ...     itself = accumulator(name="self")
+    ...     carries_matrix(itself)
+    >>> b.machine.matrix_from
+    ('self', 'result')
+    """
     nodes = [term.node for term in terms_of(stream) if term.node is not None]
     if not nodes:
         raise MachineError(

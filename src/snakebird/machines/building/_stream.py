@@ -27,6 +27,14 @@ class Stream:
 
     `stream["key"]` is the part of it below a key. Passed to a neuron, every term becomes a link. A
     number that is added to a stream carried by instant links alone comes by an instant link too.
+
+    >>> from snakebird.machines import Builder
+    >>> from snakebird.neurons import relu, source
+    >>> with Builder() as b:
+    ...     x = source(name="x")
+    ...     _ = relu(2 * x - 1, name="n")
+    >>> [str(link) for link in b.machine.links]
+    ['n.x <- -1 * one.result', 'n.x <- 2 * x.signal']
     """
 
     __array_ufunc__ = None  # NumPy scalars leave `2.0 * stream` to this class
@@ -125,6 +133,14 @@ class Node(Stream):
     `node.port` or `node["any name"]` is an output, `node.all` the tree of all of them. A node
     with one declared output stands for it in sums and calls, and `node["key"]` is then the part
     of it below a key.
+
+    >>> from snakebird.machines import Builder
+    >>> from snakebird.neurons import compare, relu, source
+    >>> with Builder() as b:
+    ...     bigger = compare(source(name="x"), 2, name="bigger")
+    ...     _ = relu(bigger.true, name="n")
+    >>> [str(link) for link in b.machine.links if link.to == "n"]
+    ['n.x <- bigger.true']
     """
 
     def __init__(self, builder: "Builder", neuron: Neuron, name: str | None, base: str):
@@ -230,12 +246,27 @@ def instant(stream: Any, *, now: bool = True) -> Stream:
 
     A number added to it comes as soon: `1 - instant(x)` is `instant(1 - x)`. With `now=False` all
     links are ordinary ones: `instant(x) + instant(1, now=False)` adds the 1 one tick later.
+
+    >>> from snakebird.machines import Builder
+    >>> from snakebird.neurons import relu, source
+    >>> with Builder() as b:
+    ...     _ = relu(instant(source(name="x")), name="n")
+    >>> [str(link) for link in b.machine.links]
+    ['n.x <- x.signal (instant)']
     """
     return Stream(tuple(term._replace(instant=now) for term in terms_of(stream)))
 
 
 def fixed(stream: Any) -> Stream:
-    """The same stream carried by links whose weights training leaves alone."""
+    """The same stream carried by links whose weights training leaves alone.
+
+    >>> from snakebird.machines import Builder
+    >>> from snakebird.neurons import relu, source
+    >>> with Builder() as b:
+    ...     _ = relu(fixed(0.5 * source(name="x")), name="n")
+    >>> [str(link) for link in b.machine.links]
+    ['n.x <- 0.5 * x.signal (fixed)']
+    """
     return Stream(tuple(term._replace(fixed=True) for term in terms_of(stream)))
 
 

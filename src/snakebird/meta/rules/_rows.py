@@ -46,6 +46,9 @@ def rows_machine(
 
     `frozen` leaves out the link by which the matrix changes; with `random` changes of the same
     size and place, but random, arrive there.
+
+    >>> rows_machine(2).matrix_from
+    ('self', 'result')
     """
     names = [f"f{k:03d}" for k in range(inputs)]
     neurons = _neurons(names, [f"o{k:02d}" for k in range(outputs)])

@@ -36,6 +36,9 @@ class DigitSequence(Supervised):
 
     `after` says after how many of the five pairs the queries come, all about the first pair;
     by default after all, about all.
+
+    >>> DigitSequence(shots=2, queries=5).ticks
+    25
     """
 
     images: Float[Array, "n 64"]

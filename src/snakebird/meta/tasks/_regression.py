@@ -26,7 +26,11 @@ class LinearRegression(Supervised):
 
 
 class SwitchingRegression(Supervised):
-    """Linear regression whose coefficients are drawn anew every `every` ticks, without a sign."""
+    """Linear regression whose coefficients are drawn anew every `every` ticks, without a sign.
+
+    >>> SwitchingRegression(inputs=2, ticks=10, every=5).ticks
+    10
+    """
 
     inputs: int = eqx.field(static=True, default=5)
     noise: float = eqx.field(static=True, default=0.1)

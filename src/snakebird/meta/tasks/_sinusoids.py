@@ -35,6 +35,9 @@ class SinusoidShots(Tasks):
 
     The rule sees `{"x": [shots, 1], "y": [shots, 1], "query": [queries, 1]}` and predicts at the
     queries; the loss at tick t is that after t + 1 steps.
+
+    >>> SinusoidShots(shots=5, ticks=2).ticks
+    2
     """
 
     ticks: int = eqx.field(static=True, default=1)

@@ -159,7 +159,11 @@ def trigonometric(
     functions: Sequence[str] = ("sin", "cos"),
     frequencies: Sequence[Any] = (1,),
 ) -> Library:
-    """`sin(f*x)` and `cos(f*x)` of every input, or other functions, at each frequency."""
+    """`sin(f*x)` and `cos(f*x)` of every input, or other functions, at each frequency.
+
+    >>> print(trigonometric("x", frequencies=[1, 2]))
+    <library of 4 terms in x: sin(x), cos(x), sin(2*x), cos(2*x)>
+    """
     for name in functions:
         if name not in FUNCTIONS:
             raise UnknownNameError(
@@ -173,7 +177,11 @@ def trigonometric(
 
 
 def exponentials(inputs: Inputs, *, rates: Sequence[Any] | None = None) -> Library:
-    """`exp(r*x)` of every input at each rate; without `rates` the rate is fitted: `exp(-k*x)`."""
+    """`exp(r*x)` of every input at each rate; without `rates` the rate is fitted: `exp(-k*x)`.
+
+    >>> print(exponentials("x"))
+    <library of 1 terms in x: exp(-k*x)>
+    """
     if rates is not None:
         return _each(inputs, [lambda x, r=r: sp.exp(r * x) for r in rates])
     k = _fitted("k", _names(inputs), positive=False)
@@ -190,7 +198,11 @@ def monod(inputs: Inputs) -> Library:
 
 
 def hill(inputs: Inputs, *, n: Sequence[int] = (2, 4)) -> Library:
-    """`x**n/(K**n + x**n)` of every input, with `K` above zero: a switch, steeper for larger n."""
+    """`x**n/(K**n + x**n)` of every input, with `K` above zero: a switch, steeper for larger n.
+
+    >>> print(hill("x", n=[2]))
+    <library of 1 terms in x: x**2/(K**2 + x**2)>
+    """
     k = _fitted("K", _names(inputs), positive=True)
     return _each(inputs, [lambda x, p=p: x**p / (k.symbol**p + x**p) for p in n], k)
 

@@ -88,6 +88,9 @@ def simplest_within(
 
     There always is one: every double is a fraction. Raises `InputError` unless
     `low <= value <= high`, all finite.
+
+    >>> print(simplest_within(0.4998, 0.49, 0.51))
+    1/2
     """
     if not (-math.inf < low <= value <= high < math.inf):
         raise InputError(

@@ -84,6 +84,12 @@ def prove(
     sets by token. Of those it may read and write only what stands at a token that arrives.
 
     Raises `InputError` for inputs that do not fit, `MachineError` where z3 is not installed.
+
+    >>> from snakebird.machines import Link, Machine
+    >>> now = Link("output", "result", ("x", "signal"), 2, instant=True)
+    >>> double = Machine({"x": "source", "output": "output"}, [now])
+    >>> print(prove(double, Stepwise(lambda state, x: (state, 2 * x), 0), {"x": [0, 1]}))
+    proven for all inputs: all 1 states that can be reached agree
     """
     domains = {name: as_domain(name, given) for name, given in inputs.items()}
     pair = _Pair(exactly(machine), reference, domains, latency)

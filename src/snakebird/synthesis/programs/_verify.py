@@ -102,6 +102,12 @@ def verify(machine: Machine, examples: Examples, *, exact: bool = True) -> Verdi
     as the fraction it is, and answers must be the same V-values, or lie within the tolerance.
 
     Raises `InputError` for a machine without a neuron `output`.
+
+    >>> from snakebird.machines import Link
+    >>> now = Link("output", "y", ("x", "signal"), 2, instant=True)
+    >>> double = Machine({"x": "source", "output": "output"}, [now])
+    >>> verify(double, Examples.of([({"x": [1, 2]}, {"y": [2, 5]})])).right
+    False
     """
     _check_output(machine)
     machine = exactly(machine) if exact else machine
