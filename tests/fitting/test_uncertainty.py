@@ -25,7 +25,7 @@ from snakebird.fitting import (
 from snakebird.fitting._ensemble import Ensemble, ensemble, resampled
 from snakebird.fitting._identify import identifiability
 from snakebird.fitting._profile import profile
-from snakebird.fitting._uncertainty import laplace, root_of_inverse, scattered
+from snakebird.fitting._uncertainty import laplace, root_of_inverse
 
 TIMES = np.linspace(0, 4, 21)
 AT = np.linspace(0, 6, 7)
@@ -147,7 +147,7 @@ def test_the_root_keeps_what_squares_would_lose():
     "noise", [Gaussian(), Relative(), LogNormal(), Poisson(), NegativeBinomial(50.0)]
 )
 def test_observations_scatter_as_the_noise_says(noise):
-    drawn = scattered(noise, np.full(20000, 100.0), 0.05, np.random.default_rng(0))
+    drawn = noise.drawn(np.full(20000, 100.0), 0.05, np.random.default_rng(0))
     assert np.mean(drawn) == pytest.approx(100, rel=0.01)
     assert np.std(drawn) == pytest.approx(float(noise.spread(jnp.array(100.0), 0.05)), rel=0.05)
 

@@ -33,6 +33,13 @@ class Noise(eqx.Module):
     def spread(self, predicted: Any, size: Any) -> Any:
         """The standard deviation of an observation, in the units of the data."""
 
+    def drawn(
+        self, predicted: Float[np.ndarray, "*n"], size: float, rng: np.random.Generator
+    ) -> Float[np.ndarray, "*n"]:
+        """Observations around predictions; normal ones, where a kind does not say otherwise."""
+        spread = np.asarray(self.spread(predicted, size))
+        return predicted + spread * rng.standard_normal(predicted.shape)
+
 
 def _sized(size: float | None, name: str) -> float | None:
     if size is not None and not size > 0:
@@ -102,6 +109,9 @@ class LogNormal(Noise):
     def spread(self, predicted: Any, size: Any) -> Any:
         return size * jnp.abs(predicted)
 
+    def drawn(self, predicted: Any, size: float, rng: np.random.Generator) -> Any:
+        return predicted * np.exp(size * rng.standard_normal(predicted.shape))
+
 
 class Poisson(Noise):
     """Counts. The residual is the signed root of the deviance.
@@ -121,6 +131,9 @@ class Poisson(Noise):
 
     def spread(self, predicted: Any, size: Any) -> Any:
         return jnp.sqrt(_rate(predicted))
+
+    def drawn(self, predicted: Any, size: float, rng: np.random.Generator) -> Any:
+        return rng.poisson(np.maximum(predicted, 0.0)).astype(float)
 
 
 class NegativeBinomial(Noise):
@@ -145,6 +158,10 @@ class NegativeBinomial(Noise):
     def spread(self, predicted: Any, size: Any) -> Any:
         m = _rate(predicted)
         return jnp.sqrt(m + m * m / self.shape)
+
+    def drawn(self, predicted: Any, size: float, rng: np.random.Generator) -> Any:
+        mean = np.maximum(predicted, 1e-9)
+        return rng.negative_binomial(self.shape, self.shape / (self.shape + mean)).astype(float)
 
 
 def pools(noise: Sequence[Noise]) -> Float[np.ndarray, "K K"]:

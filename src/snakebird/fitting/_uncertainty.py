@@ -19,7 +19,7 @@ from snakebird.equations import Parameter
 from snakebird.equations.lanes import OK
 from snakebird.errors import FitError, UnknownNameError, suggest
 from snakebird.fitting import _least_squares as ls
-from snakebird.fitting._noise import LogNormal, NegativeBinomial, Noise, Poisson
+from snakebird.fitting._noise import LogNormal, NegativeBinomial, Poisson
 from snakebird.fitting._problem import Batch, Problem
 from snakebird.fitting._result import Fit
 
@@ -342,22 +342,7 @@ def observations(
 ) -> Float[np.ndarray, "*m K"]:
     """Observations drawn around predictions, with the noise that was found."""
     parts = [
-        scattered(kind, seen[..., k], float(size), rng)
+        kind.drawn(seen[..., k], float(size), rng)
         for k, (kind, size) in enumerate(zip(fit.problem.noise, fit.batch.size[0], strict=True))
     ]
     return np.stack(parts, -1)
-
-
-def scattered(
-    kind: Noise, predicted: Float[np.ndarray, "*n"], size: float, rng: np.random.Generator
-) -> Float[np.ndarray, "*n"]:
-    """Observations drawn around predictions."""
-    if isinstance(kind, LogNormal):
-        return predicted * np.exp(size * rng.standard_normal(predicted.shape))
-    if isinstance(kind, Poisson):
-        return rng.poisson(np.maximum(predicted, 0.0)).astype(float)
-    if isinstance(kind, NegativeBinomial):
-        mean = np.maximum(predicted, 1e-9)
-        return rng.negative_binomial(kind.shape, kind.shape / (kind.shape + mean)).astype(float)
-    spread = np.asarray(kind.spread(predicted, size))
-    return predicted + spread * rng.standard_normal(predicted.shape)

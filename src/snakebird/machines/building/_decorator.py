@@ -33,22 +33,22 @@ class Tokens:
 
 
 class Numbers:
-    """What arrives at a source: a number under each of these names.
+    """What arrives at a source: a number under each of these names, without names one number.
 
-    >>> Numbers("x", "y").space
-    Space(x, y)
+    >>> Numbers("x", "y").space, Numbers().space
+    (Space(x, y), Space(the root))
     """
 
     def __init__(self, *names: str):
         self.names = names
 
     def __repr__(self) -> str:
-        return f"Numbers{self.names!r}" if len(self.names) != 1 else f"Numbers({self.names[0]!r})"
+        return f"Numbers({', '.join(map(repr, self.names))})"
 
     @property
     def space(self) -> vv.Space:
         """The space of the numbers."""
-        return vv.Space([(name,) for name in self.names])
+        return vv.Space([(name,) for name in self.names] or [()])
 
 
 @overload

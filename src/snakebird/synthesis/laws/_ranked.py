@@ -23,6 +23,8 @@ from snakebird.synthesis.laws._stability import stability
 
 SHOWN = 8
 """How many laws a printed table has."""
+LEAST = 3
+"""And how many even if they have no weight."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,9 +121,15 @@ class Laws:
                 front.append(one)
         return tuple(front)
 
+    @property
+    def _shown(self) -> list[Ranked]:
+        """The first ones, without a tail that has no weight."""
+        first = self.entries[:SHOWN]
+        return [one for k, one in enumerate(first) if k < LEAST or one.weight >= 0.0005]
+
     def __repr__(self) -> str:
         lines = [f"Laws for {self.hole}", "  weight  terms  -2 log L  law"]
-        for one in self.entries[:SHOWN]:
+        for one in self._shown:
             law = "; ".join(str(one.law).splitlines())
             lines.append(f"  {one.weight:6.3f}  {one.terms:5d}  {one.loss:8.1f}  {law}")
         if self.missed:

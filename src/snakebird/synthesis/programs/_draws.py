@@ -85,6 +85,9 @@ class OneOf(Draw):
     def __init__(self, *choices: Value):
         if not choices:
             raise InputError("there is nothing to draw", "OneOf", "write OneOf(0, 1)")
+        if isinstance(choices[0], list | tuple | set):
+            given = ", ".join(repr(one) for one in choices[0])
+            raise InputError(f"found {choices[0]!r} as a value", "OneOf", f"write OneOf({given})")
         object.__setattr__(self, "choices", choices)
 
     def values(self, rng: np.random.Generator, count: int, wide: bool) -> list[Value]:
