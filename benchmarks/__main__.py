@@ -10,8 +10,10 @@ from typing import Any
 
 from benchmarks import (
     copies,
+    faults,
     few_strings,
     fit_time,
+    fuzzing,
     layers,
     learning,
     learning_rules,
@@ -87,7 +89,15 @@ SUITE: dict[str, tuple[str, Callable[[], Any]]] = {
         learning_rules.learning_rules,
     ),
     "learning": ("Learning to learn: the ladder, its oracles and comparators", learning.ladder),
+    "fuzzing": (
+        "Readers of files on garbled ones, guided by coverage; every failure counts",
+        fuzzing.fuzzing,
+    ),
     "starts": ("Training many starts side by side", starts.starts_per_second),
+    "faults": (
+        "Runs that are killed, hindered and gone on from, and memory over a million ticks",
+        faults.faults,
+    ),
     "stages": ("Where a search by training spends its time", starts.stages),
 }
 

@@ -143,6 +143,7 @@ def test_a_leaf_that_does_not_end(name, value, tmp_path):
         ("example lines", b'{"inputs": {"x": [' + b'{"a":' * 400 + b"1" + b"}" * 400
          + b']}, "outputs": {"y": [1]}}'),
         ("csv source", b"\n\n\n"),
+        ("fit history", b"[" * 100_000 + b"\n"),
         ("problem", b"\0"),
         ("problem", b"-" * 100_000 + b"1"),
         ("runner", b"1" * 5000),

@@ -192,7 +192,8 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path):
         meta.fit(Leaky(), noisy, key=jax.random.key(0), resume=True, **options)
     whole = (tmp_path / "checkpoint.npz").read_bytes()
     for garbled in (b"", b"junk", whole[: len(whole) // 2]):
-        (tmp_path / "checkpoint.npz").write_bytes(garbled)
+        for name in ("checkpoint.npz", "checkpoint.before.npz"):
+            (tmp_path / name).write_bytes(garbled)
         with pytest.raises(FitError, match=r"(?s)no whole checkpoint.*leave out resume"):
             meta.fit(Leaky(), noisy, key=KEY, resume=True, **options)
     (tmp_path / "file").touch()

@@ -92,11 +92,11 @@ def _laws(found: Fit) -> list[Any]:
 def _finish(found: Fit, laws: Sequence[Any], asked: Asked) -> int:
     from snakebird.report import write_report
 
-    page = write_report(found, asked.out, laws=laws, config={"command": asked.config})
     print(found)
     for one in laws:
         print(one)
-    print(f"wrote {page}")
+    # Last, so that a disk that is full does not keep back what was found.
+    print(f"wrote {write_report(found, asked.out, laws=laws, config={'command': asked.config})}")
     if found.stopped.startswith(_INTERRUPTED):
         _say_how_to_go_on(asked)
         return 130

@@ -1,9 +1,10 @@
-"""What commands that run long share: budgets, the time that is left, and how they are stopped."""
+"""What commands that run long share: budgets, the time left, how they are stopped, full disks."""
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from snakebird.errors import InputError
@@ -54,3 +55,27 @@ def terminated_like_interrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, old)
+
+
+@contextmanager
+def writing(where: str) -> Iterator[None]:
+    """What the system refuses to write is a mistake in three parts; a reader who left is none."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        with suppress(OSError, ValueError):
+            _flush()
+        hint = "make room there, or write to another place"
+        raise InputError(f"cannot write: {error.strerror or error}", where, hint) from None
+
+
+def _flush() -> None:
+    """Leave nothing for Python to write when it ends, which would fail once more."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 
 from snakebird import vvalues as vv
+from snakebird.cli._long import writing
 from snakebird.cli._readers import Messages, read
 from snakebird.cli._writers import Row, finite_part, uninterrupted, writer_for
 from snakebird.errors import InputError, SnakebirdError
@@ -48,25 +49,27 @@ def run(
     engines = {"compiled": _compiled, "readable": _readable}
     parts = engines[engine](machine, messages, ticks, ports, key)
     writer, done, kept = writer_for(output), 0, "stdout" if output == "-" else output
-    try:
-        with _progress(ticks) as advance:
-            for rows in parts:
-                good, fault = finite_part(rows)
-                with uninterrupted():
-                    writer.write(good)
-                    done += len(good)
-                if fault is not None:
-                    before = f"ticks 1 to {done} stand in {kept}" if done else "nothing was written"
-                    raise InputError(fault.what, fault.where, f"{fault.hint}; {before}")
-                advance(len(rows))
-    except KeyboardInterrupt:
-        print(
-            f"interrupted after {done} of {ticks} ticks; what was done stands in {kept}",
-            file=sys.stderr,
-        )
-        return 130
-    finally:
-        writer.close()
+    with writing(kept):
+        try:
+            with _progress(ticks) as advance:
+                for rows in parts:
+                    good, fault = finite_part(rows)
+                    with uninterrupted():
+                        writer.write(good)
+                        done += len(good)
+                    if fault is not None:
+                        before = f"ticks 1 to {done} stand in {kept}"
+                        before = before if done else "nothing was written"
+                        raise InputError(fault.what, fault.where, f"{fault.hint}; {before}")
+                    advance(len(rows))
+        except KeyboardInterrupt:
+            print(
+                f"interrupted after {done} of {ticks} ticks; what was done stands in {kept}",
+                file=sys.stderr,
+            )
+            return 130
+        finally:
+            writer.close()
     return 0
 
 

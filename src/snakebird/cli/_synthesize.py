@@ -26,10 +26,11 @@ def run(problem: Problem, asked: Asked) -> int:
 def _finish(found: Found, asked: Asked, budget: float) -> int:
     from snakebird.report import write_program
 
+    proof = f"\n{found.proof}" if found.proof else ""
+    print(f"{found.source.rstrip()}\n\n{found.statement}{proof}", flush=True)
     with said(f"writing {asked.out} ..."):
         page = write_program(found, asked.out)
-    proof = f"{found.proof}\n" if found.proof else ""
-    print(f"{found.source.rstrip()}\n\n{found.statement}\n{proof}wrote {page}", flush=True)
+    print(f"wrote {page}", flush=True)
     if found.interrupted:
         _say_how_to_go_on(asked)
     elif not found.exact:

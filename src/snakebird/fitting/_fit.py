@@ -207,18 +207,18 @@ def _through(
     watch: Watch,
 ) -> list[Fit]:
     """All stages, or those that are left after the one a checkpoint was written in."""
-    saved = watch.saved(stages)
+    saved = watch.saved()
     todo = list(stages)
     if saved is not None:
-        todo = todo[todo.index(saved[0]) :]
+        todo = todo[todo.index(saved.stage) :]
     makers = {MATCHING: _match, PIECES: _shoot, WHOLE: _whole}
     found: Any = None
     for stage in todo:
-        at = saved[1:] if saved is not None and saved[0] == stage else None
+        at = saved if saved is not None and saved.stage == stage else None
         phi, found = makers[stage](given, data, phi, plan, watch, at)
         if watch.stopped and stage != WHOLE:
-            # What was reached is judged on whole trajectories; pieces go on from their own rows.
-            judge = watch if stage == MATCHING else replace(watch, folder=None)
+            # What was reached is judged on whole trajectories, and gone on from where it is.
+            judge = replace(watch, keeper=None, places={})
             found = _whole(given, data, phi, plan._replace(rounds=1), judge, None)[1]
             break
     trainer, rows = found
@@ -328,7 +328,7 @@ def _shoot(given: Any, data: Any, phi: Any, plan: Plan, watch: Watch, at: Any) -
     trainer = Trainer(cut[0][0], batch, _least(given, plan), optimizer=plan.optimizer)
     rows, first = trainer.begin(jnp.concatenate([phi, jnp.asarray(nodes)], axis=1)), 0
     if at is not None:
-        first, rows = at
+        first, rows = at.following, at.rows
 
     def tighter(number: int) -> None:
         trainer.batch = batch._replace(join=jnp.full(len(phi), _JOINS[number]))
@@ -351,10 +351,17 @@ def _whole(given: Any, data: Any, phi: Any, plan: Plan, watch: Watch, at: Any) -
     trainer = Trainer(
         given[0].problem, batch, _least(given, plan), optimizer=plan.optimizer, validation=check
     )
-    first, rows = at if at is not None else (0, trainer.begin(phi))
+    first, rows = 0, trainer.begin(phi)
+    if at is not None:
+        first, rows = at.following, at.rows
+        trainer.batch = batch if at.driven is None else batch._replace(driven=at.driven)
+
+    def after(step: Step, rows: Rows) -> bool:
+        return watch.after(step, rows, trainer.batch.driven)
+
     rows = train(
         trainer, rows, stage=WHOLE, rounds=plan.rounds, starts=plan.starts,
-        keep=(plan.starts + 1) // 2, early=_EARLY, after=watch.after,
+        keep=(plan.starts + 1) // 2, early=_EARLY, after=after,
         first=plan.rounds if first < 0 else first,
     )  # fmt: skip
     if check is not None:

@@ -23,4 +23,5 @@ def interrupts(asked: Callable[[str], None]) -> Iterator[None]:
         yield
     finally:
         for number, handler in old.items():
-            signal.signal(number, handler)
+            if handler is not None:  # one that Python did not set, and cannot set again
+                signal.signal(number, handler)

@@ -3,21 +3,34 @@
 import contextlib
 import hashlib
 import json
-import os
+import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 
 from snakebird.errors import FitError
 from snakebird.fitting._interrupts import interrupts
+from snakebird.fitting._keeping import ANEW, Keeper, archive, arrays_of
 from snakebird.fitting._train import Rows, Step
 
-CHECKPOINT, HISTORY = "checkpoint.npz", "history.jsonl"
+CHECKPOINT = "checkpoint.npz"
+
+
+class Place(NamedTuple):
+    """Where a pass through the stages stands: its stage, the round that comes next, the rows.
+
+    The round is -1 where no more is to come in that stage; `driven` as in `Batch`.
+    """
+
+    stage: str
+    following: int
+    rows: Rows
+    driven: Any = None
 
 
 @dataclass(eq=False)
@@ -32,13 +45,17 @@ class Watch:
     stopped: str = ""
     mark: str = ""
     attempt: int = 1
+    keeper: Keeper | None = None
+    places: dict[int, Place] = field(default_factory=dict)
     _begun: float = field(default_factory=time.monotonic)
 
-    def after(self, step: Step, rows: Rows) -> bool:
+    def after(self, step: Step, rows: Rows, driven: Any = None) -> bool:
         """Note a round; False where it should be the last."""
-        if self.folder is not None:
-            _save(self._checkpoint, step, rows, self.mark)
+        following = -1 if step.last else step.round + 1
+        self.places[self.attempt] = Place(step.stage, following, rows, driven)
         self.note(step)
+        if self.keeper is not None:
+            self.keeper.save(CHECKPOINT, self._checkpoint())
         if self.budget is not None and time.monotonic() - self._begun > self.budget:
             self.stopped = self.stopped or f"the budget of {self.budget:g} s is spent"
         return not self.stopped
@@ -46,82 +63,103 @@ class Watch:
     def note(self, step: Step) -> None:
         """Tell the history and whoever looks on."""
         self.history.append(step)
-        if self.folder is not None:
-            with open(self.folder / HISTORY, "a", encoding="utf-8") as file:
-                file.write(json.dumps(step._asdict()) + "\n")
+        if self.keeper is not None:
+            self.keeper.note(json.dumps(step._asdict()).encode())
+            self.keeper.tell()
         if self.progress is not None:
             self.progress(step)
 
-    def saved(self, stages: Sequence[str]) -> tuple[str, int, Rows] | None:
-        """Where this pass's checkpoint stands: its stage, the round that comes next, the rows.
-
-        The round is -1 where no more is to come in that stage.
-        """
-        if not self.resume or self.folder is None:
-            return None
-        path = self._checkpoint
-        if not path.exists():
-            if self.attempt > 1:
-                return None
-            raise FitError("there is no checkpoint", str(path), "leave out resume to begin anew")
-        with np.load(path) as file:
-            if str(file["mark"]) != self.mark or str(file["stage"]) not in stages:
-                raise FitError(
-                    "the checkpoint belongs to another model, other data or other options",
-                    str(path),
-                    "give the same ones, or another folder",
-                )
-            rows = Rows(*(jnp.asarray(file[name]) for name in Rows._fields))
-            following = -1 if file["last"] else int(file["round"]) + 1
-            return str(file["stage"]), following, rows
-
-    @property
-    def _checkpoint(self) -> Path:
-        """Each pass through the stages has a checkpoint of its own."""
-        assert self.folder is not None
-        return self.folder / (CHECKPOINT if self.attempt == 1 else f"checkpoint-{self.attempt}.npz")
+    def saved(self) -> Place | None:
+        """Where this pass through the stages stood when an earlier run was cut."""
+        return self.places.get(self.attempt)
 
     def begin(self, *parts: Any) -> None:
-        """Tell this fit from others, and keep what an earlier run noted only if it goes on."""
+        """Tell this fit from others; begin its folder, or take up what an earlier run kept.
+
+        Raises `FitError` for a folder that cannot be written, is used by another run, or, to
+        resume, has no whole checkpoint of this fit.
+        """
         self.mark = fingerprint(*parts)
         if self.folder is None:
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / HISTORY
-        if not self.resume:
-            for old in (path, *self.folder.glob("checkpoint*.npz")):
-                old.unlink(missing_ok=True)
-        elif path.exists():
-            lines = path.read_text(encoding="utf-8").splitlines()
-            self.history = [_step(json.loads(line)) for line in lines]
+        if self.resume:
+            self.keeper, data = Keeper.resume(self.folder, FitError, CHECKPOINT)
+            self._take_up(self.keeper, data)
+        else:
+            self.keeper = Keeper.begin(self.folder, FitError, "checkpoint*.npz")
+            self.keeper.save(CHECKPOINT, self._checkpoint(), first=True)
 
-    def catching(self) -> contextlib.AbstractContextManager[None]:
+    def _take_up(self, keeper: Keeper, data: bytes) -> None:
+        path = keeper.folder / CHECKPOINT
+        mark, lines, self.places = read(data, str(path))
+        if mark != self.mark:
+            raise FitError(
+                "the checkpoint belongs to another model, other data or other options",
+                str(path),
+                "give the same ones, or another folder",
+            )
+        self.history = keeper.take_up(lines, _step)
+
+    def _checkpoint(self) -> bytes:
+        """Where all passes stand, and how many lines of history led there."""
+        assert self.keeper is not None
+        arrays: dict[str, Any] = {"mark": self.mark, "lines": self.keeper.lines}
+        for attempt, place in self.places.items():
+            parts = {"stage": place.stage, "following": place.following, **place.rows._asdict()}
+            parts |= {} if place.driven is None else {"driven": place.driven}
+            arrays |= {f"{attempt}.{name}": value for name, value in parts.items()}
+        return archive(arrays)
+
+    @contextlib.contextmanager
+    def catching(self) -> Iterator[None]:
         """SIGINT and SIGTERM end the training after the round that is running."""
 
         def asked(name: str) -> None:
             self.stopped = f"interrupted by {name}"
 
-        return interrupts(asked)
+        try:
+            with interrupts(asked):
+                yield
+        finally:
+            if self.keeper is not None:
+                self.keeper.close()
+
+
+def read(data: bytes, where: str) -> tuple[str, int, dict[int, Place]]:
+    """The mark of a checkpoint, its lines of history, and where its passes stand.
+
+    Raises `FitError` for what is none.
+    """
+    try:
+        arrays = arrays_of(data)
+        return str(arrays["mark"]), int(arrays["lines"]), _places(arrays)
+    except (ValueError, KeyError, TypeError, OverflowError):
+        raise FitError("this is no checkpoint of a fit", where, ANEW) from None
 
 
 def fingerprint(*parts: Any) -> str:
-    """A short text that differs where any of the parts does."""
+    """A short text that differs where any of the parts does, and is the same in every process."""
     digest = hashlib.sha256()
     for part in parts:
         if isinstance(part, np.ndarray):
             digest.update(np.ascontiguousarray(part).tobytes())
         else:
-            digest.update(repr(part).encode())
+            # What has no text of its own, such as a function, shows where it stands in memory.
+            digest.update(re.sub(r" at 0x[0-9a-fA-F]+", "", repr(part)).encode())
     return digest.hexdigest()[:16]
 
 
-def _step(entry: dict[str, Any]) -> Step:
+def _step(line: bytes) -> Step:
+    entry = json.loads(line)
     return Step(**{**entry, "sizes": tuple(entry["sizes"])})
 
 
-def _save(path: Path, step: Step, rows: Rows, mark: str) -> None:
-    """Written beside and moved, so that there is always a whole one."""
-    beside = path.with_suffix(".tmp.npz")
-    arrays: Any = {name: np.asarray(value) for name, value in rows._asdict().items()}
-    np.savez(beside, stage=step.stage, round=step.round, last=step.last, mark=mark, **arrays)
-    os.replace(beside, path)
+def _places(arrays: dict[str, np.ndarray]) -> dict[int, Place]:
+    attempts = sorted({int(name.split(".")[0]) for name in arrays if "." in name})
+    found = {}
+    for attempt in attempts:
+        part = lambda name, at=attempt: arrays[f"{at}.{name}"]
+        rows = Rows(*(jnp.asarray(part(name)) for name in Rows._fields))
+        driven = arrays.get(f"{attempt}.driven")
+        found[attempt] = Place(str(part("stage")), int(part("following")), rows, driven)
+    return found

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -164,30 +165,47 @@ def _adam() -> optax.GradientTransformation:
 def _outer(
     setup: Setup, state: State, folder: Folder, steps: int, resume: bool, watch: Any, every: int
 ) -> MetaFit:
-    """The loop itself."""
-    first, history = 0, []
-    if resume:
-        first, state, history = folder.load(state)
-    else:
-        folder.begin()
-    begun, lost, at, stopped = time.monotonic(), 0, first, ""
+    """The loop, in its folder."""
+    try:
+        first, history = 0, []
+        if resume:
+            first, state, history = folder.load(state)
+        else:
+            folder.begin(state)
+        return _steps(setup, state, folder, (first, steps, every), history, watch)
+    finally:
+        folder.close()
+
+
+def _steps(
+    setup: Setup, state: State, folder: Folder, steps: Any, history: list[Step], watch: Any
+) -> MetaFit:
+    """The loop itself: from the first step to the last, with a checkpoint every few."""
+    first, last, every = steps
+    begun, lost, at, stopped = time.monotonic(), _lost(history, setup.batch), first, ""
     signals: list[str] = []
     with interrupts(signals.append):
-        for at in range(first, steps):
+        for at in range(first, last):
             state, note = _one(setup, state, at)
             history.append(note)
-            folder.waiting.append(note)
+            folder.note(note)
             lost = lost + 1 if len(note.diverged) == setup.batch else 0
             stopped = f"interrupted by {signals[0]}" if signals else ""
-            if lost == PATIENCE or stopped or at + 1 == steps or (at + 1) % every == 0:
+            if lost == PATIENCE or stopped or at + 1 == last or (at + 1) % every == 0:
                 folder.save(at + 1, state)
             if lost == PATIENCE:
                 raise _hopeless(note)
             if watch is not None:
-                watch(_progress(note, at + 1 - first, steps, begun))
+                watch(_progress(note, at + 1 - first, last, begun))
             if stopped:
                 break
     return MetaFit(eqx.combine(state.params, setup.static), history, setup.tasks, stopped)
+
+
+def _lost(history: list[Step], batch: int) -> int:
+    """In how many steps in a row, up to the last, every task diverged."""
+    last = takewhile(lambda step: len(step.diverged) == batch, reversed(history))
+    return len(list(last)) % PATIENCE
 
 
 def _one(setup: Setup, state: State, at: int) -> tuple[State, Step]:

@@ -1,14 +1,10 @@
 """A folder beside an outer run: its history, and a checkpoint that another run goes on from.
 
-The checkpoint is an npz of plain arrays, the history a line of JSON an outer step. Each file is
-written beside and moved, so that there is always a whole one.
+The checkpoint is an archive of plain arrays, the history a line of JSON an outer step.
 """
 
-import io
-import os
-import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +14,11 @@ import msgspec
 import numpy as np
 
 from snakebird.errors import FitError
+from snakebird.fitting._keeping import ANEW, Keeper, archive, arrays_of
 from snakebird.fitting._watch import fingerprint
 
-CHECKPOINT, HISTORY = "checkpoint.npz", "history.jsonl"
+CHECKPOINT = "checkpoint.npz"
+_OTHER = "this is no checkpoint of an outer run"
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -42,32 +40,23 @@ class Folder:
 
     path: Path | None
     mark: str
-    waiting: list[Step] = field(default_factory=list)
+    keeper: Keeper | None = None
 
-    def begin(self) -> None:
+    def begin(self, state: Any) -> None:
         """Make room for a new run; what an old one kept goes."""
-        if self.path is None:
-            return
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            for name in (CHECKPOINT, HISTORY):
-                (self.path / name).unlink(missing_ok=True)
-        except OSError as error:
-            what = f"cannot write here: {error.strerror}"
-            raise FitError(what, str(self.path), "choose another folder") from None
+        if self.path is not None:
+            self.keeper = Keeper.begin(self.path, FitError, "checkpoint*.npz")
+            self.keeper.save(CHECKPOINT, self._archive(0, state), first=True)
+
+    def note(self, step: Step) -> None:
+        """Keep a step in mind until the next checkpoint."""
+        if self.keeper is not None:
+            self.keeper.note(msgspec.json.encode(step))
 
     def save(self, following: int, state: Any) -> None:
         """Write down the steps since the last time, and where the run stands."""
-        if self.path is None:
-            return
-        with open(self.path / HISTORY, "ab") as file:
-            file.write(b"".join(msgspec.json.encode(step) + b"\n" for step in self.waiting))
-        self.waiting.clear()
-        beside = self.path / f".{CHECKPOINT}.{os.getpid()}.tmp"
-        with open(beside, "wb") as file:
-            leaves: Any = {f"leaf{k}": _plain(x) for k, x in enumerate(jax.tree.leaves(state))}
-            np.savez(file, following=following, mark=self.mark, **leaves)
-        os.replace(beside, self.path / CHECKPOINT)
+        if self.keeper is not None:
+            self.keeper.save(CHECKPOINT, self._archive(following, state))
 
     def load(self, state: Any) -> tuple[int, Any, list[Step]]:
         """The step that comes next, the state, and the history so far.
@@ -76,17 +65,9 @@ class Folder:
         """
         if self.path is None:
             raise FitError("there is no folder to resume from", "fit", "give out= as well")
+        self.keeper, data = Keeper.resume(self.path, FitError, CHECKPOINT)
         file = self.path / CHECKPOINT
-        if not file.exists():
-            raise FitError("there is no checkpoint", str(file), "leave out resume to begin anew")
-        try:
-            # From memory: where an archive is garbled, numpy leaves a file it opened open.
-            with np.load(io.BytesIO(file.read_bytes())) as kept:
-                arrays = dict(kept)
-            own, following = str(arrays["mark"]), int(arrays["following"])
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            what = "this is no whole checkpoint"
-            raise FitError(what, str(file), "leave out resume to begin anew") from None
+        own, following, lines, arrays = read(data, str(file))
         if own != self.mark:
             raise FitError(
                 "the checkpoint belongs to another rule, other tasks or other options",
@@ -94,17 +75,39 @@ class Folder:
                 "give the same ones, or another folder",
             )
         leaves, tree = jax.tree.flatten(state)
-        back = [_restored(arrays[f"leaf{k}"], leaf) for k, leaf in enumerate(leaves)]
-        return following, tree.unflatten(back), self._mend(following)
+        try:
+            back = [_restored(arrays[f"leaf{k}"], leaf) for k, leaf in enumerate(leaves)]
+        except (ValueError, TypeError, KeyError):
+            raise FitError(_OTHER, str(file), ANEW) from None
+        return following, tree.unflatten(back), self.keeper.take_up(lines, _step)
 
-    def _mend(self, following: int) -> list[Step]:
-        """The history up to the checkpoint; lines that a cut run wrote after it go."""
-        assert self.path is not None
-        lines = (self.path / HISTORY).read_bytes().splitlines(keepends=True)[:following]
-        beside = self.path / f".{HISTORY}.{os.getpid()}.tmp"
-        beside.write_bytes(b"".join(lines))
-        os.replace(beside, self.path / HISTORY)
-        return [msgspec.json.decode(line, type=Step) for line in lines]
+    def close(self) -> None:
+        """Let other runs in."""
+        if self.keeper is not None:
+            self.keeper.close()
+
+    def _archive(self, following: int, state: Any) -> bytes:
+        assert self.keeper is not None
+        leaves = {f"leaf{k}": _plain(x) for k, x in enumerate(jax.tree.leaves(state))}
+        about = {"following": following, "lines": self.keeper.lines, "mark": self.mark}
+        return archive(about | leaves)
+
+
+def read(data: bytes, where: str) -> tuple[str, int, int, dict[str, np.ndarray]]:
+    """The mark of a checkpoint, the step that comes next, the lines of history, the arrays.
+
+    Raises `FitError` for what is none.
+    """
+    try:
+        arrays = arrays_of(data)
+        numbers = int(arrays["following"]), int(arrays["lines"])
+        return str(arrays["mark"]), *numbers, arrays
+    except (ValueError, TypeError, KeyError, OverflowError):
+        raise FitError(_OTHER, where, ANEW) from None
+
+
+def _step(line: bytes) -> Step:
+    return msgspec.json.decode(line, type=Step)
 
 
 def mark_of(tree: Any, options: Sequence[Any]) -> str:
@@ -119,6 +122,8 @@ def _plain(leaf: Any) -> np.ndarray:
 
 
 def _restored(kept: np.ndarray, leaf: Any) -> Any:
+    if kept.shape != _plain(leaf).shape:
+        raise ValueError
     if isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         return jax.random.wrap_key_data(jnp.asarray(kept), impl=jax.random.key_impl(leaf))
     return jnp.asarray(kept, leaf.dtype)

@@ -10,7 +10,15 @@ from hypothesis import given, strategies as st
 import snakebird as sb
 from snakebird.errors import FileFormatError, InputError, SnakebirdError
 from snakebird.synthesis.programs import Attempt, Examples, Integers, synthesize, verify
-from snakebird.synthesis.programs._checkpoint import Progress, Writer, packed, read, unpacked
+from snakebird.synthesis.programs._checkpoint import (
+    Pass,
+    Progress,
+    Writer,
+    name_of,
+    packed,
+    read,
+    unpacked,
+)
 from snakebird.synthesis.programs._run_folder import RunFolder, question_of
 
 EXAMPLES = Examples.of([([1, 2, 1], [1, 3, 4])])
@@ -57,6 +65,11 @@ def test_a_checkpoint_holds_what_a_search_knows():
         {"grow": None, "train": 30.0},
         12.5,
         3.25,
+        0.5,
+        Pass("grow", 1, 2, 3, [name_of(echo)]),
+        half,
+        0.125,
+        17,
     )
     question, back = read(Writer().text(progress, "who"), "a file")
     assert question == "who"
@@ -92,8 +105,9 @@ def test_what_is_no_checkpoint_is_told(text):
 
 
 def test_a_folder_belongs_to_one_question(tmp_path):
-    RunFolder.begin(tmp_path, EXAMPLES, ASKED)
+    RunFolder.begin(tmp_path, EXAMPLES, ASKED).close()
     folder, known = RunFolder.resume(tmp_path, EXAMPLES, {**ASKED, "budget": 99.0})
+    folder.close()
     assert known == Progress()
     assert folder.shortest is None
     assert json.loads((tmp_path / "config.json").read_text("utf-8"))["budget"] == 99.0
@@ -124,8 +138,10 @@ def test_a_new_search_leaves_nothing_of_the_old_one(tmp_path):
     assert sb.load(tmp_path / "best.json") == echo
     folder.note("verified", {"machine": echo.link("output.y <- x.signal"), "links": 2}, 2.0)
     assert sb.load(tmp_path / "best.json") == echo  # the shorter one stays
+    folder.save(Progress())
+    folder.close()
     thirds = Examples.of([([Fraction(1, 3)], [1])])
-    RunFolder.begin(tmp_path, thirds, ASKED)
+    RunFolder.begin(tmp_path, thirds, ASKED).close()
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "checkpoint.json",
         "config.json",
@@ -136,16 +152,19 @@ def test_a_new_search_leaves_nothing_of_the_old_one(tmp_path):
 
 def test_examples_that_no_file_holds_are_left_out(tmp_path):
     both = Examples.of([([{"a": Fraction(1, 3)}], [1])])
-    RunFolder.begin(tmp_path, both, ASKED)
+    RunFolder.begin(tmp_path, both, ASKED).close()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.json", "config.json"]
 
 
-def test_a_line_that_was_cut_is_left_out(tmp_path):
+def test_lines_after_the_checkpoint_are_left_out(tmp_path):
     folder = RunFolder.begin(tmp_path, EXAMPLES, ASKED)
     folder.note("train", {"round": 1, "machine": echo, "things": (1, None)}, 1.23456)
+    folder.save(Progress())
+    folder.note("train", {"round": 2}, 2.0)
+    folder.close()
     with (tmp_path / "history.jsonl").open("a", encoding="utf-8") as file:
         file.write('{"time":')
-    RunFolder.resume(tmp_path, EXAMPLES, ASKED)
+    RunFolder.resume(tmp_path, EXAMPLES, ASKED)[0].close()
     (line,) = (tmp_path / "history.jsonl").read_text("utf-8").splitlines()
     assert json.loads(line) == {
         "time": 1.235,
@@ -154,6 +173,20 @@ def test_a_line_that_was_cut_is_left_out(tmp_path):
         "machine": sb.to_source(echo),
         "things": [1, None],
     }
+
+
+def test_what_stands_in_the_history_is_not_noted_again(tmp_path):
+    folder = RunFolder.begin(tmp_path, EXAMPLES, ASKED)
+    told = []
+    look = folder.looking(lambda stage, known: told.append(stage), lambda: 0.0)
+    folder.quiet = True
+    look("grow", {})
+    folder.quiet = False
+    look("train", {})
+    folder.close()
+    assert told == ["grow", "train"]
+    noted = (tmp_path / "history.jsonl").read_text("utf-8")
+    assert noted == '{"time": 0.0, "stage": "train"}\n'
 
 
 def test_folders_that_cannot_be(tmp_path):

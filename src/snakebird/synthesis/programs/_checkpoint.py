@@ -1,12 +1,15 @@
 """What a search knows, and the same as the text of a file, exactly."""
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
+from hashlib import sha256
 from typing import Any
 
-from snakebird.errors import FileFormatError, MachineError
+from snakebird.errors import FileFormatError, MachineError, SnakebirdError
+from snakebird.fitting._keeping import ANEW
 from snakebird.machines import Machine, from_json, to_json
 from snakebird.synthesis.programs._example import Example
 from snakebird.synthesis.programs._found import Attempt
@@ -17,11 +20,28 @@ _LONG = 4096
 
 
 @dataclass
+class Pass:
+    """Once through the candidates of a method: pass `number`, counted from 0.
+
+    It began with the first `more` counterexamples and `exact` programs; `seen` names the
+    candidates that were looked at since.
+    """
+
+    method: str
+    number: int = 0
+    more: int = 0
+    exact: int = 0
+    seen: list[str] = field(default_factory=list)
+
+
+@dataclass
 class Progress:
     """What a search knows.
 
     `finished` has the methods that are done: with `None` those that ended by themselves, with the
-    budget of the whole search, in seconds, those that spent their share of it.
+    budget of the whole search, in seconds, those that spent their share of it. Of `seconds` in
+    all, `again` were spent on what earlier runs had done. `nearest` is no program yet, and misses
+    the part `unexplained` of the answers. `lines` of the history led here.
     """
 
     verified: list[Machine] = field(default_factory=list)
@@ -31,6 +51,11 @@ class Progress:
     finished: dict[str, float | None] = field(default_factory=dict)
     seconds: float = 0.0
     first: float | None = None
+    again: float = 0.0
+    course: Pass | None = None
+    nearest: Machine | None = None
+    unexplained: float = math.inf
+    lines: int = 0
 
     def is_done(self, method: str, budget: float) -> bool:
         """Whether a method has nothing left to do within a budget."""
@@ -52,6 +77,10 @@ class Writer:
             "question": question,
             "seconds": progress.seconds,
             "first": progress.first,
+            "again": progress.again,
+            "course": None if progress.course is None else asdict(progress.course),
+            "nearest": self._near(progress),
+            "lines": progress.lines,
             "finished": progress.finished,
             "attempts": [asdict(attempt) for attempt in progress.attempts],
             "more": [_example(one) for one in progress.more],
@@ -59,6 +88,10 @@ class Writer:
             "rejected": [entry for entry in rejected if entry is not None],
         }
         return json.dumps(saved) + "\n"
+
+    def _near(self, progress: Progress) -> dict[str, Any] | None:
+        text = progress.nearest and self._once(progress.nearest, to_json)
+        return {"machine": text, "unexplained": progress.unexplained} if text else None
 
     def _once(self, given: Any, write: Callable[[Any], Any]) -> Any:
         if id(given) not in self._known:
@@ -70,10 +103,20 @@ class Writer:
         return self._known[id(given)][1]
 
 
+def name_of(machine: Machine) -> str:
+    """A short text that tells a candidate from others, in every run alike."""
+    try:
+        text = to_json(machine)
+    except MachineError:
+        text = repr(machine.links)
+    return sha256(text.encode()).hexdigest()[:16]
+
+
 def read(text: str, where: str) -> tuple[str, Progress]:
     """The question and the progress that a text holds; raises `FileFormatError` for another."""
     try:
         saved = json.loads(text)
+        course, near = saved["course"], saved["nearest"]
         progress = Progress(
             [from_json(machine, where) for machine in saved["verified"]],
             [_read_rejection(entry, where) for entry in saved["rejected"]],
@@ -82,11 +125,17 @@ def read(text: str, where: str) -> tuple[str, Progress]:
             dict(saved["finished"]),
             float(saved["seconds"]),
             saved["first"],
+            float(saved["again"]),
+            None if course is None else Pass(**course),
+            None if near is None else from_json(near["machine"], where),
+            math.inf if near is None else float(near["unexplained"]),
+            int(saved["lines"]),
         )
         return str(saved["question"]), progress
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError):
-        hint = "leave out resume to begin anew"
-        raise FileFormatError("this is no checkpoint of a search", where, hint) from None
+    except SnakebirdError:
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError):
+        raise FileFormatError("this is no checkpoint of a search", where, ANEW) from None
 
 
 def packed(value: Any) -> Any:

@@ -7,23 +7,23 @@
 """
 
 import json
-import os
 import platform
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from snakebird.errors import InputError, MachineError
-from snakebird.machines import Machine, save, to_source
+from snakebird.fitting._keeping import Keeper, write_whole
+from snakebird.machines import Machine, to_json, to_source
 from snakebird.synthesis.programs._checkpoint import Progress, Writer, read
 from snakebird.synthesis.programs._examples import Examples
 from snakebird.synthesis.programs._found import Look
 
-CONFIG, HISTORY, CHECKPOINT, BEST = "config.json", "history.jsonl", "checkpoint.json", "best.json"
+CONFIG, CHECKPOINT, BEST = "config.json", "checkpoint.json", "best.json"
 EXAMPLES = ("examples.jsonl", "examples.csv")
 """A table holds fractions, which JSON cannot."""
 
@@ -34,28 +34,34 @@ _PACKAGES = ("snakebird", "jax", "equinox", "numpy")
 class RunFolder:
     """Keeps what a search does; every file is whole at any time.
 
-    `question` tells what was asked from all else that may be asked.
+    `question` tells what was asked from all else that may be asked. While it is `quiet`, nothing
+    is added to the history, where it stands already.
     """
 
-    path: Path
+    keeper: Keeper
     question: str
     shortest: int | None = None
+    quiet: bool = False
     _writer: Writer = field(default_factory=Writer)
 
     @classmethod
     def begin(cls, path: Path, examples: Examples, asked: Mapping[str, Any]) -> "RunFolder":
         """A folder for a new search; what an old one kept in it goes.
 
-        `asked` has the options by name. Raises `InputError` for a folder that cannot be written.
+        `asked` has the options by name. Raises `InputError` for a folder that cannot be written
+        and for one that another search is using.
         """
-        folder = cls(path, question_of(examples, asked))
-        with _writing(path):
-            path.mkdir(parents=True, exist_ok=True)
-            for old in (HISTORY, CHECKPOINT, BEST, *EXAMPLES):
-                (path / old).unlink(missing_ok=True)
-            _copy(examples, path)
-        folder._configure(examples, asked)
-        folder.save(Progress())
+        question = question_of(examples, asked)
+        keeper = Keeper.begin(path, InputError, "checkpoint*.json", BEST, *EXAMPLES)
+        folder = cls(keeper, question)
+        try:
+            with keeper.writing():
+                _copy(examples, path)
+                folder._configure(examples, asked)
+            keeper.save(CHECKPOINT, folder._text(Progress()), first=True)
+        except BaseException:
+            keeper.close()
+            raise
         return folder
 
     @classmethod
@@ -67,21 +73,29 @@ class RunFolder:
         Raises `InputError` where there is none or where something else was asked, and
         `FileFormatError` for a checkpoint that cannot be read.
         """
-        folder, file = cls(path, question_of(examples, asked)), path / CHECKPOINT
-        if not file.is_file():
-            hint = "leave out resume to begin anew"
-            raise InputError("there is no checkpoint", str(file), hint)
-        question, known = read(file.read_text("utf-8", "replace"), str(file))
-        if question != folder.question:
-            raise InputError(
-                "the checkpoint belongs to other examples or other options",
-                str(file),
-                "give the same ones, or another folder",
-            )
+        question, file = question_of(examples, asked), path / CHECKPOINT
+        keeper, data = Keeper.resume(path, InputError, CHECKPOINT)
+        folder = cls(keeper, question)
+        try:
+            own, known = read(data.decode("utf-8", "replace"), str(file))
+            if own != question:
+                raise InputError(
+                    "the checkpoint belongs to other examples or other options",
+                    str(file),
+                    "give the same ones, or another folder",
+                )
+            with keeper.writing():
+                folder._configure(examples, asked)
+            keeper.take_up(known.lines, json.loads)
+        except BaseException:
+            keeper.close()
+            raise
         folder.shortest = min((len(machine.links) for machine in known.verified), default=None)
-        folder._configure(examples, asked)
-        folder._mend_history()
         return folder, known
+
+    def close(self) -> None:
+        """Let other searches in."""
+        self.keeper.close()
 
     def _configure(self, examples: Examples, asked: Mapping[str, Any]) -> None:
         versions = {name: version(name) for name in _PACKAGES}
@@ -95,14 +109,8 @@ class RunFolder:
             "question": self.question,
             "versions": {"python": platform.python_version(), **versions},
         }
-        write_json(self.path / CONFIG, config)
-
-    def _mend_history(self) -> None:
-        """Leave out a last line that was cut in the middle."""
-        file = self.path / HISTORY
-        if file.is_file():
-            text = file.read_text("utf-8", "replace")
-            write_text(file, text[: text.rfind("\n") + 1])
+        text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
+        write_whole(self.keeper.folder / CONFIG, text.encode())
 
     def looking(self, look: Look, clock: Callable[[], float]) -> Look:
         """A note of everything before it is told; `clock` gives seconds."""
@@ -115,46 +123,24 @@ class RunFolder:
 
     def note(self, stage: str, known: Mapping[str, Any], seconds: float) -> None:
         """A line of the history; a verified program that is the shortest so far is kept."""
+        if self.quiet:
+            return
         entry: dict[str, Any] = {"time": round(seconds, 3), "stage": stage}
         entry |= {name: _shown(value) for name, value in known.items()}
-        with _writing(self.path), (self.path / HISTORY).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        self.keeper.note(json.dumps(entry, ensure_ascii=False).encode("utf-8", "replace"))
+        self.keeper.tell()
         if stage == "verified" and (self.shortest is None or known["links"] < self.shortest):
             self.shortest = known["links"]
-            with suppress(MachineError), _writing(self.path):
-                save(known["machine"], self.path / BEST)
+            with suppress(MachineError):
+                self.keeper.put(BEST, to_json(known["machine"]).encode())
 
     def save(self, progress: Progress) -> None:
         """Write what the search knows."""
-        write_text(self.path / CHECKPOINT, self._writer.text(progress, self.question))
+        self.keeper.save(CHECKPOINT, self._text(progress))
 
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        what = f"cannot write here: {error.strerror}"
-        raise InputError(what, str(path), "choose another folder") from None
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file beside and move it, so that there is always a whole one.
-
-    Raises `InputError` where it cannot be written.
-    """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with _writing(path):
-        try:
-            draft.write_text(text, "utf-8", newline="\n")
-            os.replace(draft, path)
-        finally:
-            draft.unlink(missing_ok=True)
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write a file of JSON, as `write_text` does."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    def _text(self, progress: Progress) -> bytes:
+        told = replace(progress, lines=self.keeper.lines)
+        return self._writer.text(told, self.question).encode()
 
 
 def question_of(examples: Examples, asked: Mapping[str, Any]) -> str:
@@ -174,11 +160,12 @@ def question_of(examples: Examples, asked: Mapping[str, Any]) -> str:
 def _copy(examples: Examples, folder: Path) -> None:
     """Write the examples, unless no file can hold them: JSON no 1/3, and a table no trees."""
     for name in EXAMPLES:
-        draft = folder / f".{os.getpid()}-{name}"
+        draft = folder / f".{name}"
         with suppress(InputError):
             examples.write(draft)
-            os.replace(draft, folder / name)
+            draft.replace(folder / name)
             return
+        draft.unlink(missing_ok=True)
 
 
 def _shown(value: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from snakebird.lowering._compiled import make_room
 from snakebird.machines import Machine
-from snakebird.synthesis.programs._checkpoint import Progress
+from snakebird.synthesis.programs._checkpoint import Pass, Progress, name_of
 from snakebird.synthesis.programs._examples import Example, Examples
 from snakebird.synthesis.programs._found import (
     EXACTLY as IN_EXACT,
@@ -57,9 +57,18 @@ TEACHING = 4
 """Failures within so many times the length of training go back into it."""
 
 
+PASSES = 4
+"""So often a method begins anew with the counterexamples that came up."""
+
+
 @dataclass
 class Search:
-    """A search in progress: what is trained on, what was verified, and what was tried."""
+    """A search in progress: what is trained on, what was verified, and what was tried.
+
+    One that goes on from another begins the pass that was cut once more, with what that pass began
+    with, and leaves out the candidates that were looked at: it comes to the same programs. The
+    time for that counts towards the budget, but not towards the search for shorter programs.
+    """
 
     examples: Examples
     seed: int
@@ -76,6 +85,8 @@ class Search:
     finished: dict[str, float | None] = field(default_factory=dict)
     folder: RunFolder | None = None
     resumed: bool = False
+    again: float = 0.0
+    course: Pass | None = None
     nearest: tuple[Machine | None, float] = (None, float("inf"))
 
     @classmethod
@@ -95,6 +106,7 @@ class Search:
         return cls(
             examples, seed, began + budget, look, known.verified, known.rejected, known.attempts,
             known.more, began, known.first, "", budget, known.finished, folder, known.seconds > 0,
+            known.again, known.course, (known.nearest, known.unexplained),
         )  # fmt: skip
 
     def __post_init__(self) -> None:
@@ -103,6 +115,9 @@ class Search:
             train, held = self.examples.split(self.seed)
         self.train, self.held = train, held
         self.length = max(item.ticks for item in train.items)
+        for _, failure in self.rejected:
+            if self._teaches(failure):
+                self._hold_no_more(failure)
 
     def run(self, methods: Sequence[str], template: Any, starts: int) -> Found:
         """Try the methods in turn, each with a share of the time; then the shortest."""
@@ -111,25 +126,29 @@ class Search:
             self.look("resume", {"seconds": time.monotonic() - self.began, **about})
         try:
             for k, method in enumerate(methods):
-                done = self._known.is_done(method, self.budget)
-                if self._enough(self.began) or (done and self.verified):
+                if self._enough():
                     break
-                if done:
-                    continue
-                part = SHARES[method] if k + 1 < len(methods) else 1.0
-                share = part * (self.ends - time.monotonic())
-                share = min(share, MORE * max(2.0, self.first)) if self.first else share
-                ends = time.monotonic() + share
-                self.look("method", {"method": method, "share": share})
-                self._try(method, template, starts, ends)
-                self.finished[method] = None if time.monotonic() < ends else self.budget
-                self._keep()
+                if not self._known.is_done(method, self.budget):
+                    self._have_a_turn(method, SHARES[method] if k + 1 < len(methods) else 1.0,
+                                      template, starts)  # fmt: skip
                 if self.verified and (self.examples.can_draw or method != methods[0]):
                     break
         except KeyboardInterrupt:
             self.interrupted = "interrupted"
         self._keep()
         return self._found()
+
+    def _have_a_turn(self, method: str, part: float, template: Any, starts: int) -> None:
+        """One method, with a part of the time that is left."""
+        share = part * (self.ends - time.monotonic())
+        share = min(share, MORE * max(2.0, self.first)) if self.first else share
+        ends = time.monotonic() + share
+        self._be_quiet(self.course is not None)
+        self.look("method", {"method": method, "share": share})
+        self._try(method, template, starts, ends)
+        self.finished[method] = None if time.monotonic() < ends else self.budget
+        self.course = None
+        self._keep()
 
     def _keep(self) -> None:
         """Note what is known, so that another run can go on from here."""
@@ -146,45 +165,77 @@ class Search:
             self.finished,
             time.monotonic() - self.began,
             self.first,
+            self.again,
+            self.course,
+            *self.nearest,
         )
+
+    @property
+    def _spent(self) -> float:
+        """Seconds, without those that were spent on what earlier runs had done."""
+        return time.monotonic() - self.began - self.again
 
     def _try(self, method: str, template: Any, starts: int, ends: float) -> None:
         """One method, again with the counterexamples that came up, until it finds no new ones."""
-        for _ in range(4):
-            known, begun = len(self.more), time.monotonic()
-            tried, exact = 0, len(self.verified)
-            for machine in self._candidates(method, template, starts, ends):
-                if machine is None:
-                    if self.examples.can_draw and len(self.verified) > exact:
-                        break
-                    continue
-                tried += 1
-                self._consider(machine)
-                self._keep()
-                if self._enough(begun) or len(self.more) >= known + 4:
-                    break
-            self.attempts.append(
-                Attempt(method, time.monotonic() - begun, tried, len(self.verified) - exact)
-            )
-            if self.verified or len(self.more) == known or time.monotonic() > ends:
+        cut = self.course if self.course is not None and self.course.method == method else None
+        for number in range(cut.number if cut else 0, PASSES):
+            begun = time.monotonic()
+            course = cut or Pass(method, number, len(self.more), len(self.verified))
+            self.course, cut = course, None
+            self._keep()
+            self._go_through(course, template, starts, ends)
+            exact = len(self.verified) - course.exact
+            self.attempts.append(Attempt(method, time.monotonic() - begun, len(course.seen), exact))
+            none_new = len(self.more) == course.more
+            if self.verified or none_new or time.monotonic() > ends:
                 return
 
-    def _enough(self, begun: float) -> bool:
+    def _go_through(self, course: Pass, template: Any, starts: int, ends: float) -> None:
+        """The candidates of a pass, without those that were looked at."""
+        left, begun = set(course.seen), time.monotonic()
+        self._be_quiet(bool(left))
+        for machine in self._candidates(course, template, starts, ends):
+            name = None if machine is None else name_of(machine)
+            if left and name is not None:
+                left = left - {name} if name in left else set()
+                if not left:
+                    self.again += time.monotonic() - begun
+                    self._be_quiet(False)
+            if left:
+                continue
+            if machine is None or name is None:
+                if self.examples.can_draw and len(self.verified) > course.exact:
+                    break
+                continue
+            if name not in course.seen:
+                self._consider(machine)
+                course.seen.append(name)
+                self._keep()
+            if self._enough() or len(self.more) >= course.more + 4:
+                break
+        self._be_quiet(False)
+
+    def _be_quiet(self, quiet: bool) -> None:
+        """What goes on once more stands in the history."""
+        if self.folder is not None:
+            self.folder.quiet = quiet
+
+    def _enough(self) -> bool:
         """Whether a program is there and the time to look for a shorter one is over."""
-        if self.first is None:
+        if self.first is None or time.monotonic() > self.ends:
             return time.monotonic() > self.ends
-        spent = time.monotonic() - self.began
         least = LINGERS if self.examples.can_draw else PATIENCE
-        return spent > self.first + max(least, LINGER * self.first) or time.monotonic() > self.ends
+        return self._spent > self.first + max(least, LINGER * self.first)
 
     def _candidates(
-        self, method: str, template: Any, starts: int, ends: float
+        self, course: Pass, template: Any, starts: int, ends: float
     ) -> Iterator[Machine | None]:
-        train = replace(self.train, items=(*self.train.items, *self.more))
+        method, known = course.method, self.more[: course.more]
+        train = replace(self.train, items=(*self.train.items, *known))
         budget = max(1.0, ends - time.monotonic())
         if method in ("grow", "deepen"):
             if self.examples.can_draw:
-                more = MORE_ROWS if self.more else 24
+                more = MORE_ROWS if known else 24
                 extra = self.examples.fresh(self.length, more, seed=self.seed + 1)
                 train = replace(train, items=(*train.items, *extra.items))
             deeper = {"keep": 48, "levels": 6} if method == "deepen" else {"keep": 24, "levels": 3}
@@ -208,7 +259,7 @@ class Search:
             seed=self.seed,
             budget=budget,
             watch=self.look,
-            enough=lambda: self.first is not None and self._enough(self.began),
+            enough=lambda: self.first is not None and self._enough(),
         )
 
     def _consider(self, machine: Machine) -> None:
@@ -226,7 +277,7 @@ class Search:
             if failure is None:
                 self.verified.append(candidate)
                 if self.first is None:
-                    self.first = time.monotonic() - self.began
+                    self.first = self._spent
                 self.look("verified", {"machine": spoken(candidate), "links": len(candidate.links)})
                 return
         self._reject(small, failure)
@@ -250,13 +301,17 @@ class Search:
 
     def _learn(self, failure: Failure) -> None:
         """Let a failing example teach; one that was held out is so no longer."""
-        if failure.tick >= TEACHING * self.length or failure.reason:
-            return
-        if failure.prefix not in self.more:
-            self.more.append(failure.prefix)
-        left = tuple(item for item in self.held.items if item is not failure.example)
-        if len(left) < len(self.held.items):
-            self.held = replace(self.held, items=left)
+        if self._teaches(failure):
+            if failure.prefix not in self.more:
+                self.more.append(failure.prefix)
+            self._hold_no_more(failure)
+
+    def _teaches(self, failure: Failure) -> bool:
+        return failure.tick < TEACHING * self.length and not failure.reason
+
+    def _hold_no_more(self, failure: Failure) -> None:
+        left = tuple(item for item in self.held.items if item != failure.example)
+        self.held = replace(self.held, items=left)
 
     def _fails(self, machine: Machine) -> Failure | None:
         """Where a machine fails on inputs that it never saw, the short ones first."""

@@ -1,6 +1,7 @@
 """`synthesize`: from examples to the shortest program that is verified."""
 
 from collections.abc import Sequence
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +71,9 @@ def synthesize(
     chosen = tuple(methods or (("train",) if template is not None else usual))
     asked = {"methods": chosen, "template": template, "starts": starts, "seed": seed}
     folder, known = _folder(examples.check(), {**asked, "budget": budget}, out, resume)
-    search = Search.of(examples, seed, budget, look or _silent, folder, known)
-    return search.run(chosen, template, starts)
+    with nullcontext() if folder is None else closing(folder):
+        search = Search.of(examples, seed, budget, look or _silent, folder, known)
+        return search.run(chosen, template, starts)
 
 
 def _folder(
