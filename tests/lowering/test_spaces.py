@@ -153,3 +153,24 @@ def test_a_state_is_made_of_outputs_and_read_back():
     assert low.outputs(again) == outputs
     found, expected = low(ticks=2, state=again), low(ticks=2, state=state)
     assert found["list.result"].data.tolist() == expected["list.result"].data.tolist()
+
+
+@pytest.mark.parametrize("late", [0, 1, 4])
+def test_room_for_ticks_lasts_where_growth_begins_late_and_goes_through_instant_links(late: int):
+    names = [f"on{k}" for k in range(late)]
+    sources = ["c", *names]
+    machine = Machine(
+        {
+            "c": sn.constant(value={"a": 1.0}),
+            **dict.fromkeys([*names, "n", "m"], "identity"),
+        },
+        [
+            *(f"{name}.x <- {source}.result" for name, source in zip(names, sources, strict=False)),
+            f"n.x <- {sources[-1]}.result",
+            Link("n", "x", ("m",)),
+            Link("m", "x", ("n", "result"), instant=True),
+        ],
+    )
+    ticks = 14
+    trace = lower(machine, record="all", grow=ticks)({}, ticks).check()
+    assert trace.ticks()[-1].outputs["n"] == run(machine, ticks).last["n"]

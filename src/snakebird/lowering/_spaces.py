@@ -7,6 +7,7 @@ inputs changed reaches the least fixed point, if there is one.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from typing import Any
 
 import jax
@@ -122,6 +123,7 @@ class _Inference:
         self.deep = math.inf
         self.rows: dict[str, list[vv.Path]] = {name: [] for name in machine.neurons}
         self.readers: dict[str, set[str]] = {name: set() for name in machine.neurons}
+        self.instantly: dict[str, set[str]] = {name: set() for name in machine.neurons}
         self.links: dict[vv.Path, None] = {}
         self.warned: set[vv.Path] = set()
         self.instant = {link.path for link in machine.links if link.instant}
@@ -133,7 +135,8 @@ class _Inference:
     def _add_row(self, path: vv.Path) -> None:
         if path not in self.rows[path[0]]:
             self.rows[path[0]].append(path)
-            self.readers[path[2]].add(path[0])
+            readers = self.instantly if path in self.instant else self.readers
+            readers[path[2]].add(path[0])
 
     def _read_matrix(self) -> set[str]:
         """Take in the links that Self's stream can hold; gives the neurons they end at."""
@@ -163,14 +166,19 @@ class _Inference:
         Ordinary links bring what was there before the round, instant ones what is there now, so
         that a neuron shows here what it gives in its first tick, before anything reaches it.
         """
-        place = {name: k for k, name in enumerate(self.machine.order)}
-        work = set(self.machine.neurons)
+        order = self.machine.order
+        place = {name: k for k, name in enumerate(order)}
+        work = set(order)
         rounds = 0
         while work:
-            before = dict(self.outputs)
-            batch, work = sorted(work, key=place.__getitem__), set()
-            for name in batch:
+            before, now, work = dict(self.outputs), work, set()
+            queue = sorted(place[name] for name in now)
+            while queue:
+                name = order[heappop(queue)]
                 if self._update(name, before, limit, rounds >= self._limit(name, limit)):
+                    for reader in self.instantly[name] - now:
+                        now.add(reader)
+                        heappush(queue, place[reader])
                     work |= self.readers[name]
                     if self.machine.matrix_from is not None and name == self.machine.matrix_from[0]:
                         work |= self._read_matrix()
