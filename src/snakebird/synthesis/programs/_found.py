@@ -128,7 +128,7 @@ class Found:
         if self.exact:
             return (
                 f"an exact program of {self.links} links, verified on "
-                f"{self.evidence.checked:,} examples it never saw, "
+                f"{_examples(self.evidence.checked)} it never saw, "
                 f"up to {self.evidence.longest:,} ticks"
             )
         where = f"; it fails first at {self.failure}" if self.failure else ""
@@ -140,6 +140,10 @@ class Found:
     def __str__(self) -> str:
         proof = f"{self.proof}\n" if self.proof else ""
         return f"{self.source.rstrip()}\n\n{self.statement}\n{proof}{self.evidence}"
+
+
+def _examples(count: int) -> str:
+    return "1 example" if count == 1 else f"{count:,} examples"
 
 
 Look = Callable[[str, dict[str, Any]], None]

@@ -90,7 +90,7 @@ class Verdict:
     def __str__(self) -> str:
         size = f"{self.checked} examples of up to {self.longest} ticks, {self.ticks} in all"
         more = "; numbers grew too large for floats to tell" if self.large else ""
-        return (f"right on {size}" if self.right else f"wrong on {size}; {self.failure}") + more
+        return (f"right on {size}" if self.right else f"wrong among {size}; {self.failure}") + more
 
 
 def verify(machine: Machine, examples: Examples, *, exact: bool = True) -> Verdict:
