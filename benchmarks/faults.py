@@ -25,6 +25,10 @@ LIVES = 12
 """A run that was killed so often is let live."""
 
 
+_UNKNOWN = 255
+"""What the server of forks says where it could not see how a process ended."""
+
+
 class Tried(NamedTuple):
     """What came of one try."""
 
@@ -121,6 +125,8 @@ def _live(
     if process.exitcode is None:
         os.kill(process.pid, signal.SIGKILL)
     process.join()
+    if process.exitcode == _UNKNOWN:
+        return _result(folder).exists()
     if process.exitcode not in (0, -signal.SIGKILL):
         raise RuntimeError(f"{kind} in {folder} ended with {process.exitcode}")
     return process.exitcode == 0

@@ -12,7 +12,7 @@ import pytest
 import snakebird.report
 import snakebird.synthesis
 from snakebird.cli import _fit
-from snakebird.errors import FitError
+from snakebird.errors import FitError, SnakebirdError
 
 PROBLEM = """\
 import equinox as eqx
@@ -77,6 +77,25 @@ def test_a_run_that_is_cut_goes_on_bit_for_bit(command, problem, monkeypatch):
         assert set(ours) == set(theirs)
         for name in ours:
             np.testing.assert_array_equal(ours[name], theirs[name])
+
+
+def test_laws_that_are_interrupted_leave_the_fit(command, problem, monkeypatch):
+    def interrupted(fit, hole):
+        assert Path("runs/decay/report.html").is_file()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(snakebird.synthesis, "discover", interrupted)
+    done = command("fit", problem, "--starts", "1")
+    assert done.code == 130
+    assert done.out.startswith("Fit of Decay")
+    assert done.out.endswith("wrote runs/decay/report.html\n")
+    assert "interrupted while laws for rate were sought" in done.err
+
+    monkeypatch.setattr(snakebird.report, "write_report", lambda fit, out, **rest: out)
+    again = command("fit", problem, "--starts", "1", "--no-discover")
+    assert "the run that was in runs/decay is now in runs/decay.before" in again.err
+    assert Path("runs/decay.before/report.html").is_file()
+    assert not Path("runs/decay/report.html").is_file()
 
 
 def no_laws(fit, hole):
@@ -300,6 +319,27 @@ def test_data_by_a_function_and_by_a_table(problem, tmp_path):
     path.write_text(f"import helper\n{PROBLEM.replace('data =', 'other =')}\n{function}")
     read = read_problem(path, tmp_path / "table.csv")
     assert read.data[0].values["x"].tolist() == [10, 2]
+
+
+def test_a_table_with_its_times_elsewhere(problem, tmp_path):
+    from snakebird.cli._problem import read_problem
+
+    (tmp_path / "table.csv").write_text("year,x\n0,1\n1,0.5\n")
+    (tmp_path / problem).write_text(PROBLEM)
+    with pytest.raises(SnakebirdError, match="no column is named 't'") as raised:
+        read_problem(tmp_path / problem, tmp_path / "table.csv")
+    assert raised.value.hint.endswith("return sb.Trajectories.read(path, time='year')")
+
+
+def test_data_that_takes_no_path(problem, tmp_path):
+    from snakebird.cli._problem import read_problem
+
+    (tmp_path / "table.csv").write_text("t,x\n0,1\n")
+    path = tmp_path / problem
+    path.write_text(f"{PROBLEM.replace('data =', 'other =')}\ndef data():\n    return other\n")
+    with pytest.raises(SnakebirdError, match="not of one path") as raised:
+        read_problem(path, tmp_path / "table.csv")
+    assert raised.value.hint == "write def data(path): ..."
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("30", 30), ("90s", 90), ("5m", 300), ("1h", 3600)])

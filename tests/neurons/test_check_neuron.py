@@ -76,9 +76,15 @@ def root(x):
     return vv.map_numbers(lambda k: abs(k) ** 0.5, x)
 
 
+@neuron(register=False, outputs=("peak",))
+def named_twice(x):
+    return {"peak": x}
+
+
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
+        (named_twice, "became the output peak.peak"),
         (written_zeros, "zeros|differs"),
         (not_zero_at_zero, "differs from the tree"),
         (only_trees, "on a Flat"),

@@ -3,7 +3,7 @@
 import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,9 +58,12 @@ def run(problem: Problem, asked: Asked) -> int:
     try:
         with terminated_like_interrupted():
             found = _train(problem, asked)
-            done = not found.stopped.startswith(_INTERRUPTED)
-            laws = _laws(found) if asked.discover and done else []
-            return _finish(found, laws, asked)
+            cut = found.stopped.startswith(_INTERRUPTED)
+            laws: list[Any] = []
+            if asked.discover and found.holes and not cut:
+                _write(found, laws, asked)  # kept, whatever becomes of the laws
+                cut = _look_for_laws(found, laws)
+            return _finish(found, laws, asked, cut=cut)
     except KeyboardInterrupt:
         _say_how_to_go_on(asked)
         return 130
@@ -75,29 +78,43 @@ def _train(problem: Problem, asked: Asked) -> Fit:
         )  # fmt: skip
 
 
-def _laws(found: Fit) -> list[Any]:
-    """Laws for every hole; what keeps a hole from having some is said, and no error."""
+def _look_for_laws(found: Fit, laws: list[Any]) -> bool:
+    """Add laws for every hole; whether that was interrupted.
+
+    What keeps a hole from having some is said, and no error.
+    """
     from snakebird.synthesis import discover
 
-    laws = []
     for name in found.holes:
         tell(f"  looking for laws for the hole {name} ...")
         try:
             laws.append(discover(found, name))
         except SnakebirdError as error:
             tell(f"warning: no laws for {name}: {error.what}")
-    return laws
+        except KeyboardInterrupt:
+            tell(f"interrupted while laws for {name} were sought")
+            return True
+    return False
 
 
-def _finish(found: Fit, laws: Sequence[Any], asked: Asked) -> int:
+def _write(found: Fit, laws: Sequence[Any], asked: Asked) -> None:
+    """Write the folder; where that fails it is said again at the end."""
+    from snakebird.report import write_report
+
+    with suppress(SnakebirdError):
+        write_report(found, asked.out, laws=laws, config={"command": asked.config})
+
+
+def _finish(found: Fit, laws: Sequence[Any], asked: Asked, *, cut: bool) -> int:
     from snakebird.report import write_report
 
     print(found)
     for one in laws:
         print(one)
     # Last, so that a disk that is full does not keep back what was found.
-    print(f"wrote {write_report(found, asked.out, laws=laws, config={'command': asked.config})}")
-    if found.stopped.startswith(_INTERRUPTED):
+    page = write_report(found, asked.out, laws=laws, config={"command": asked.config})
+    print(f"wrote {page}", flush=True)
+    if cut:
         _say_how_to_go_on(asked)
         return 130
     if found.stopped:

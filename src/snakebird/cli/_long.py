@@ -1,13 +1,18 @@
 """What commands that run long share: budgets, the time left, how they are stopped, full disks."""
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from snakebird.errors import InputError
+
+PAGE = "report.html"
+"""What a finished run leaves."""
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -41,6 +46,27 @@ def clock(elapsed: float, budget: float) -> str:
 def tell(line: str) -> None:
     """Say something that is no result."""
     print(line, file=sys.stderr, flush=True)
+
+
+def set_aside(folder: Path, *files: Path | None) -> None:
+    """Rename the folder of a finished run, so that a new one does not write over it.
+
+    A folder stays where it is if the command runs in it, or is given files from it.
+    """
+    if not (folder / PAGE).is_file():
+        return
+    used = [Path.cwd() / PAGE, *(file for file in files if file is not None)]
+    if any(folder.resolve() in file.resolve().parents for file in used):
+        return
+    old = folder.with_name(f"{folder.name}.before")
+    try:
+        if (old / PAGE).is_file():
+            shutil.rmtree(old)
+        folder.rename(old)
+    except OSError as error:
+        what = f"a finished run is here, and cannot be renamed: {error.strerror}"
+        raise InputError(what, str(folder), "choose another --out") from None
+    tell(f"the run that was in {folder} is now in {old}")
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Literal
 from tyro.conf import Positional, UseAppendAction
 
 from snakebird.cli._arguments import parsed
+from snakebird.cli._long import set_aside
 from snakebird.errors import InputError, SnakebirdError
 
 OK, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
@@ -144,7 +145,8 @@ def fit(
     Args:
         problem: A Python file that defines model and data, and options of sb.fit if need be.
             It is run.
-        data: A table for the file's function data, or else to read: .csv or .parquet.
+        data: A table, .csv or .parquet: handed to the file's function data(path), or, where there
+            is none, read with its times in the column t.
         out: The folder for the report and the checkpoint, by default runs/NAME.
         seed: The seed of all that is random.
         starts: How many starts are trained side by side.
@@ -157,6 +159,8 @@ def fit(
 
     asked = _fit.Asked(problem, data, folder, seed, starts, budget, resume, discover)
     given = _fit.read(asked)
+    if not resume:
+        set_aside(folder, problem, data)
     _can_write(folder, "--out")
     return _fit.run(given, asked)
 
@@ -200,6 +204,8 @@ def synthesize(
         from snakebird.cli._synthesize_problem import read_problem
 
         problem = read_problem(asked)
+    if not resume:
+        set_aside(folder, examples)
     _can_write(folder, "--out")
     return _synthesize.run(problem, asked)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from snakebird.cli._user import Purpose, errors_of, named, run_file
-from snakebird.errors import InputError, UnknownNameError, suggest
+from snakebird.errors import InputError, SnakebirdError, UnknownNameError, suggest
 from snakebird.fitting import Trajectories, fit
 
 GIVEN = ("seed", "starts", "budget", "out", "resume", "progress")
@@ -48,12 +48,16 @@ def read_problem(path: Path, table: Path | None) -> Problem:
 
 def _data(names: Mapping[str, Any], path: Path, table: Path | None) -> Trajectories:
     if table is not None and not callable(names.get("data")):
-        return Trajectories.read(table)
+        return _read(table, path)
     data = named(names, "data", path, "data = sb.Trajectories.read(...), or give --data FILE")
     if callable(data):
         if table is None:
             raise InputError(
                 "data is a function of a path, and no path is given", str(path), "give --data FILE"
+            )
+        if len(inspect.signature(data).parameters) != 1:
+            raise InputError(
+                "data is a function, but not of one path", str(path), "write def data(path): ..."
             )
         with errors_of(path, FIT):
             data = data(table)
@@ -64,6 +68,16 @@ def _data(names: Mapping[str, Any], path: Path, table: Path | None) -> Trajector
             "make it with sb.Trajectories.of(times, values) or sb.Trajectories.read('data.csv')",
         )
     return data
+
+
+def _read(table: Path, path: Path) -> Trajectories:
+    try:
+        return Trajectories.read(table)
+    except SnakebirdError as error:
+        if "time=" not in error.hint:
+            raise
+        how = f"in {path} write def data(path): return sb.Trajectories.read(path, time='year')"
+        raise type(error)(error.what, error.where, f"{error.hint}; {how}") from None
 
 
 def _options(names: Mapping[str, Any], path: Path) -> dict[str, Any]:

@@ -111,7 +111,8 @@ def fit(
     watch = _watch(progress, budget, out, resume)
     plan = Plan(tuple(stages) if stages else None, starts, seed, rounds, optimizer, validation)
     with jax.enable_x64(True), watch.catching():
-        return _fit(model, [data], options, plan, watch)[0]
+        found = _fit(model, [data], options, plan, watch)[0]
+    return replace(found, stopped=watch.stopped) if watch.stopped else found
 
 
 def fit_many(

@@ -127,6 +127,14 @@ class _Check:
         for name in found:
             if declared is not None and name not in declared:
                 self.fail(f"it gives an output {name!r}", f"declared are {', '.join(declared)}")
+        if declared is not None and len(declared) == 1 and [*found] == [*declared]:
+            inside = found[declared[0]]
+            if isinstance(inside, Mapping) and [*inside] == [*declared]:
+                name = declared[0]
+                self.fail(
+                    f"it returned {{{name!r}: ...}}, which became the output {name}.{name}",
+                    "with one output return its value itself, with several a dict by name",
+                )
         vv.check(found)
         for path, leaf in vv.stored(found):
             if not np.isfinite(np.asarray(leaf, float)).all():
