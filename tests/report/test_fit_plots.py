@@ -322,6 +322,7 @@ def test_report(found, tmp_path):
     entries = json.loads((folder / "laws.json").read_text("utf-8"))["one"]
     assert [one["law"] for one in entries] == [str(one.law) for one in laws()]
     assert entries[0]["python"].startswith("import math")
+    assert entries[1]["coefficients"] == {"change": {"1": 0.1, "x": -0.6}}
     config = json.loads((folder / "config.json").read_text("utf-8"))
     assert (config["seed"], config["model"], config["noise"]["z"]) == (7, "Model", "Gaussian")
     with np.load(folder / "model.npz") as file:

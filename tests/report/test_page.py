@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from snakebird.report import _figures as fig, _page
+from snakebird.report._fit_page import _coefficients
 from snakebird.report._formula import formula
 from snakebird.report._highlight import highlighted
 from snakebird.report._inline import panels_of, renamed, themed
@@ -208,3 +209,12 @@ def test_the_picture_of_the_readme_stands_alone():
     assert path.stat().st_size < 300_000
     assert "@media (prefers-color-scheme: dark)" in text
     assert not re.search(r"href=|url\(|@import", text)
+
+
+def test_coefficients_come_with_their_errors():
+    law = Law("x", ("y",), {"y": "2*x - 3"}, errors={"y": {"x": 0.125, "1": (-3.5, -2.5)}})
+    (table,) = _coefficients(law)
+    rows = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in table.split("<tr>")]
+    assert ["y", "constant", "-3", "-3.5 to -2.5"] in rows
+    assert ["y", "x", "2", "0.12"] in rows
+    assert _coefficients(Law("x", ("y",), {"y": "2*x"})) == []

@@ -46,13 +46,33 @@ def _answer(fit: Fit, laws: Laws) -> str:
     parts = []
     for name in fit.holes:
         if laws.get(name):
-            parts += [_page.law(str(laws[name].best)), _page.words(sure(laws[name]))]
+            best = laws[name].best
+            parts += [_page.law(str(best)), _page.words(sure(laws[name])), *_coefficients(best)]
         else:
             parts.append(_page.words(f"{_sentence_of(fit, name)}; no law for it was looked for."))
     if fit.parameters:
         parts += [_parameters(fit)]
     parts.append(_page.words(ended(fit)))
     return _page.answer(parts)
+
+
+def _coefficients(law: Any) -> list[str]:
+    """The coefficients of a law with their errors, where those are known."""
+    rows = [
+        [out, str(term) if term != 1 else "constant", f"{value:.4g}", _error(law, out, term)]
+        for out, own in law.coefficients.items()
+        for term, value in own.items()
+    ]
+    if not any(row[-1] for row in rows):
+        return []
+    return [_page.table(["", "term", "coefficient", "one standard error"], rows)]
+
+
+def _error(law: Any, out: str, term: Any) -> str:
+    error = law.errors.get(out, {}).get(term)
+    if error is None:
+        return ""
+    return " to ".join(f"{x:.3g}" for x in error) if isinstance(error, tuple) else f"{error:.2g}"
 
 
 def sure(found: Any) -> str:

@@ -104,6 +104,8 @@ def _entries(found: Any) -> list[dict[str, Any]]:
         {
             "law": str(one.law),
             "latex": one.law.latex(),
+            "coefficients": _by_name(one.law.coefficients),
+            "errors": _by_name(one.law.errors),
             "python": one.law.python(),
             "score": float(one.score),
             "weight": float(one.weight),
@@ -112,6 +114,13 @@ def _entries(found: Any) -> list[dict[str, Any]]:
         }
         for one in found
     ]
+
+
+def _by_name(numbers: Mapping[str, Mapping[Any, Any]]) -> dict[str, dict[str, Any]]:
+    return {
+        out: {str(term): np.asarray(value).tolist() for term, value in own.items()}
+        for out, own in numbers.items()
+    }
 
 
 def _config(fit: Fit) -> dict[str, Any]:
