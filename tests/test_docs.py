@@ -14,8 +14,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src"
 SLOW = {
-    "coming_from_diffrax.md", "coming_from_julia.md", "equations.md", "first_hole.md", "fitting.md",
-    "from_examples_to_program.md", "laws.md", "learning_to_learn.md", "programs.md",
+    "coming_from_diffrax.md", "coming_from_dmm_papers.md", "coming_from_julia.md", "composing.md",
+    "equations.md", "first_hole.md", "fitting.md", "from_examples_to_program.md",
+    "from_machine_to_jax_and_back.md", "laws.md", "learning_to_learn.md", "programs.md",
 }  # fmt: skip
 TEXTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PAGES = [path for path in TEXTS if "```python\n" in path.read_text("utf-8")]
