@@ -65,9 +65,9 @@ def cell(noise: float, *, sparse: bool = False, seeds: int = SEEDS) -> dict[str,
     begun = time.perf_counter()
     data = [measured(noise, seed, sparse=sparse) for seed in range(seeds)]
     model = LotkaVolterra(sb.Hole("x y", "dx dy", key=jax.random.key(0)))
-    fits = sb.fit_many(model, data)
+    fits = sb.fitting.fit_many(model, data)
     fitted = time.perf_counter() - begun
-    found = sb.discover_many(fits, library=library())
+    found = sb.synthesis.discover_many(fits, library=library())
     total = time.perf_counter() - begun
     ranks = [_rank(laws) for laws in found]
     right = [laws for laws, rank in zip(found, ranks, strict=True) if rank == 0]
@@ -93,7 +93,7 @@ def cell(noise: float, *, sparse: bool = False, seeds: int = SEEDS) -> dict[str,
     }
 
 
-def _fits(fit: sb.Fit, size: np.ndarray) -> bool:
+def _fits(fit: sb.fitting.Fit, size: np.ndarray) -> bool:
     """Whether the fit reaches the noise: its residuals are no larger than the noise, in truth."""
     table = fit.data[0].table
     predicted = np.stack(list(fit.predict().values()), axis=1)
@@ -101,7 +101,7 @@ def _fits(fit: sb.Fit, size: np.ndarray) -> bool:
     return bool((root < 1.5 * size).all())
 
 
-def _rank(laws: sb.Laws) -> int:
+def _rank(laws: sb.synthesis.Laws) -> int:
     """At which place the true form stands; 99 if nowhere."""
     for place, one in enumerate(laws):
         forms = [set(terms) for terms in one.law.coefficients.values()]
@@ -110,7 +110,7 @@ def _rank(laws: sb.Laws) -> int:
     return 99
 
 
-def _coefficient_errors(law: sb.Law) -> tuple[float, float]:
+def _coefficient_errors(law: sb.synthesis.Law) -> tuple[float, float]:
     """The relative errors of the two coefficients."""
     (a,), (b,) = (list(map(float, terms.values())) for terms in law.coefficients.values())
     return abs(a / -0.9 - 1), abs(b / 0.8 - 1)

@@ -71,13 +71,13 @@ class LynxHare(eqx.Module):
         }
 
 
-def equation() -> tuple[sb.Fit, sb.Laws]:
+def equation() -> tuple[sb.fitting.Fit, sb.synthesis.Laws]:
     """The fit of the hole, and the laws for it."""
     hole = sb.Hole(
         "hare lynx", "eaten", positive=True, increasing="hare lynx", key=jax.random.key(0)
     )
     model = LynxHare(sb.Positive(0.5), sb.Positive(0.8), sb.Positive(0.8), hole)
-    found = sb.fit(model, sb.load_dataset("lynx_hare"), noise=sb.LogNormal(), starts=2)
+    found = sb.fit(model, sb.load_dataset("lynx_hare"), noise=sb.fitting.LogNormal(), starts=2)
     return found, sb.discover(found)
 
 
@@ -87,9 +87,9 @@ def depth(x: list[str]) -> list[int]:
     return np.cumsum(steps).tolist()
 
 
-def program() -> sb.Found:
+def program() -> sb.synthesis.Found:
     """The program that was found from examples of `depth`."""
-    examples = sb.Examples.from_reference(depth, {"x": sb.TokenDraw("(a)")}, length=16)
+    examples = sb.Examples.from_reference(depth, {"x": sb.synthesis.TokenDraw("(a)")}, length=16)
     return sb.synthesize(examples, budget=30)
 
 
@@ -109,7 +109,7 @@ def step(x: float, row: int, name: str) -> str:
     return drawn + words(x + PAD, y - 18, name, "name")
 
 
-def plot(x: float, y: float, high: float, fit: sb.Fit, *, learned: bool) -> str:
+def plot(x: float, y: float, high: float, fit: sb.fitting.Fit, *, learned: bool) -> str:
     """Both columns of the data over the years; with what was learned, curves and bands."""
     one = fit.data[0]
     left, wide = x + PAD + 4, CARD - 2 * PAD - 60
@@ -138,7 +138,7 @@ def path(x: np.ndarray, y: np.ndarray) -> str:
     return "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in zip(x, y, strict=True))
 
 
-def equations(x: float, y: float, laws: sb.Laws) -> str:
+def equations(x: float, y: float, laws: sb.synthesis.Laws) -> str:
     """The known equations with their numbers, and the law that was found."""
     best = laws[0]
     own = best.fit.parameters
@@ -157,7 +157,7 @@ def italic(text: str) -> str:
     return re.sub(r"([a-z]{2,})", r'<tspan font-style="italic">\1</tspan>', escape(text))
 
 
-def examples(x: float, y: float, found: sb.Found) -> str:
+def examples(x: float, y: float, found: sb.synthesis.Found) -> str:
     """Three examples, tokens above their answers."""
     parts = []
     for k, one in enumerate(found.examples.items[:3]):
@@ -181,7 +181,7 @@ def diagram(x: float, y: float, high: float, machine: sb.Machine) -> str:
     return svg.replace(head, new, 1)
 
 
-def source(x: float, y: float, found: sb.Found) -> str:
+def source(x: float, y: float, found: sb.synthesis.Found) -> str:
     """The program and how sure it is."""
     lines = re.sub(r"\n{2,}", "\n", found.source.strip()).splitlines()
     parts = []
@@ -193,7 +193,7 @@ def source(x: float, y: float, found: sb.Found) -> str:
     return "\n".join([*parts, words(x + PAD, y + 128, told, "small")])
 
 
-def picture(fit: sb.Fit, laws: sb.Laws, found: sb.Found) -> str:
+def picture(fit: sb.fitting.Fit, laws: sb.synthesis.Laws, found: sb.synthesis.Found) -> str:
     """The whole picture."""
     right = WIDE - CARD - 1
     parts = [

@@ -41,14 +41,36 @@ WHOLE = {"vvalues", "machines.motives", "synthesis.laws", "meta", "meta.tasks", 
 WHOLE |= {"meta.oracles", "report", "testing", "errors"}
 """Modules whose public names are all documented; of the others, those that `snakebird` exports."""
 
-GIVEN = {
-    "equations": {"Parameter"},
-    "fitting": {"Bands", "Ensemble", "Posterior", "Profile", "Statement", "Step"},
-    "running": {"Record"},
-    "machines": {"Tick", "explain", "from_json", "table", "to_json"},
-    "neurons": {"find"},
+IN_ROOMS = {
+    "equations": """
+        choose_solver Delayed Diffrax Doses Explicit Failure Forcing IndexOne
+        MachineModel Network Parameter RadialBasis Solution solve_delayed solve_random
+        solve_until Split superfluid_hole superfluid_machine
+    """,
+    "fitting": """
+        Bands Ensemble ensemble Experiment Fit fit_many Gaussian hold_out
+        identifiability laplace LogNormal NegativeBinomial Noise Poisson Posterior
+        profile Profile Relative split_by_experiment split_in_time Statement Step
+    """,
+    "running": """
+        Record
+    """,
+    "machines": """
+        clone Editor explain from_json insert Node Run Stream table Tick to_json
+        to_source
+    """,
+    "neurons": """
+        find
+    """,
+    "synthesis": """
+        discover_many Found Integers Law Laws OneOf Proof read_hole Reals Recurrent
+        Superfluid TokenDraw
+    """,
+    "lowering": """
+        Lowered Trace
+    """,
 }
-"""Names of the others that are no exports, but are what functions give or take."""
+"""Names of the others that users find in the room alone."""
 
 ELSEWHERE = {"meta.oracles": "meta._oracles"}
 """Modules that users know by another name."""
@@ -166,7 +188,7 @@ def entries(room: str) -> list[Entry]:
             continue
         if exported.get(name) == room:
             found.append(Entry(f"sb.{name}", module, node))
-        elif name in GIVEN.get(room, ()) or (room in WHOLE and name not in exported):
+        elif name in IN_ROOMS.get(room, "").split() or (room in WHOLE and name not in exported):
             found.append(Entry(f"sb.{room}.{name}", module, node))
     return found
 

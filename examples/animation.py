@@ -87,7 +87,8 @@ turning = rings.replace(
     links=[*rings.links, "turned.x <- echo.result"],
 )
 inserted, mixed = (
-    sb.insert(turning, "seam", "echo.x", side="turned.result", share=share) for share in (0.0, 0.5)
+    sb.machines.insert(turning, "seam", "echo.x", side="turned.result", share=share)
+    for share in (0.0, 0.5)
 )
 runner = sb.Runner(rings, record=["shown.result"], chunk=10)
 runner.advance(EDIT).replace(inserted).advance(10)

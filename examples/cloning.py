@@ -31,8 +31,8 @@ def heard(machine, *ports):
 
 # %% A clone with the state of the original does the same; one without has nothing to start from.
 names = {"x": "x2", "y": "y2"}
-twins = sb.clone(machine, names)
-empty = sb.clone(machine, names, state=False)
+twins = sb.machines.clone(machine, names)
+empty = sb.machines.clone(machine, names, state=False)
 print(*[link for link in twins.links if link.to in names.values()], sep="\n")
 
 before = heard(machine, "x.result", "y.result", "reader.result")
@@ -45,7 +45,7 @@ np.testing.assert_array_equal(heard(empty, "x2.result", "y2.result"), 0)
 # %% The same while it runs: after 30 ticks the copies start from what the originals hold by then.
 runner = sb.Runner(machine, record=["reader.result"]).advance(30)
 held = runner.outputs
-runner.replace(sb.clone(runner.machine, names))
+runner.replace(sb.machines.clone(runner.machine, names))
 for old, new in names.items():
     runner.set_output(f"{new}.result", held[old]["result"])
 runner.advance(TICKS - 30)
@@ -61,7 +61,7 @@ np.testing.assert_array_equal(heard(slower, "reader.result")[0], before[2])
 # %% Put a neuron before the reader, and beside it the copy, which has no share yet: no change.
 def shared(share):
     """The machine whose reader hears `share` of the copy and the rest of the original."""
-    return sb.insert(slower, "mix", "reader.x", side="x2.result", share=share)
+    return sb.machines.insert(slower, "mix", "reader.x", side="x2.result", share=share)
 
 
 print("", *[link for link in shared(0.25).links if link.to in ("mix", "reader")], sep="\n")

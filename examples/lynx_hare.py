@@ -40,7 +40,7 @@ model = LynxHare(
     sb.Positive(0.5), sb.Positive(0.8), sb.Positive(0.8),
     sb.Hole("hare lynx", "eaten", positive=True, increasing="hare lynx", key=jax.random.key(0)),
 )  # fmt: skip
-fit = sb.fit(model, data, noise=sb.LogNormal(), starts=2)
+fit = sb.fit(model, data, noise=sb.fitting.LogNormal(), starts=2)
 print(fit)
 
 # %% What was learned is near the product of both numbers, and less where there are many hares.

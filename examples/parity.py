@@ -18,7 +18,7 @@ def step(odd, bit):
 
 
 reference = sb.Stepwise(step, 0)
-examples = sb.Examples.from_reference(reference, {"bit": sb.OneOf(0, 1)})
+examples = sb.Examples.from_reference(reference, {"bit": sb.synthesis.OneOf(0, 1)})
 print(examples)
 
 

@@ -131,7 +131,7 @@ def drag(speed: sb.Numbers()):
     return {"force": linear * speed + quadratic * bend}
 
 
-hole = sb.Hole("speed", "force", sb.MachineModel(drag))
+hole = sb.Hole("speed", "force", sb.equations.MachineModel(drag))
 with_hole = eqx.tree_at(lambda m: m.field.friction, model, hole)
 np.testing.assert_allclose(jax.jit(swing)(with_hole), plain, atol=EXACT)
 

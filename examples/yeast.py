@@ -39,7 +39,7 @@ plot_pareto(laws).savefig("yeast_laws.png", dpi=120)
 
 
 # %% The first eleven hours alone do not yet say how growth ends, and the table tells.
-early, late = sb.split_in_time(data, fraction=0.6)
+early, late = sb.fitting.split_in_time(data, fraction=0.6)
 first = sb.discover(sb.fit(model, early, starts=2), library=library)
 print(first)
 for one in list(first)[:2]:

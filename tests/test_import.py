@@ -56,6 +56,11 @@ def test_no_export_hides_a_room():
     assert not sb._rooms() & set(sb._EXPORTS)
 
 
+def test_a_name_of_a_room_is_told_where_it_is():
+    with pytest.raises(AttributeError, match=r"no `Doses` at the top; it is `sb\.equations\.D"):
+        sb.Doses  # noqa: B018
+
+
 def test_an_unknown_name_suggests_near_ones():
     with pytest.raises(AttributeError, match=r"did you mean `sb\.errors`\?"):
         sb.errrors  # noqa: B018

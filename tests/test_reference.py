@@ -13,32 +13,33 @@ import snakebird as sb
 ROOT = Path(__file__).parents[1]
 
 GIVEN_BACK = {
-    "sb.Failure", "sb.Fit", "sb.Found", "sb.Laws", "sb.Lowered", "sb.Proof", "sb.Solution",
-    "sb.Trace", "sb.fitting.Bands", "sb.fitting.Ensemble", "sb.fitting.Posterior",
-    "sb.fitting.Profile", "sb.fitting.Statement", "sb.fitting.Step", "sb.machines.Tick",
+    "sb.equations.Failure", "sb.equations.Solution", "sb.fitting.Bands", "sb.fitting.Ensemble",
+    "sb.fitting.Fit", "sb.fitting.Posterior", "sb.fitting.Profile", "sb.fitting.Statement",
+    "sb.fitting.Step", "sb.lowering.Lowered", "sb.lowering.Trace", "sb.machines.Tick",
     "sb.meta.Curve", "sb.meta.LearnedRule", "sb.meta.MetaFit", "sb.meta.Progress",
     "sb.meta.RowUpdate", "sb.meta.Step", "sb.meta.tasks.Lesson", "sb.running.Record",
-    "sb.synthesis.laws.Ranked", "sb.synthesis.laws.Reading", "sb.synthesis.laws.Readings",
-    "sb.synthesis.laws.Simplified",
+    "sb.synthesis.Found", "sb.synthesis.Laws", "sb.synthesis.Proof", "sb.synthesis.laws.Ranked",
+    "sb.synthesis.laws.Reading", "sb.synthesis.laws.Readings", "sb.synthesis.laws.Simplified",
 }  # fmt: skip
 """Classes that users are given, and do not call."""
 
 TO_SUBCLASS = {
-    "sb.Noise", "sb.equations.Parameter", "sb.meta.Rule", "sb.meta.Tasks",
+    "sb.equations.Parameter", "sb.fitting.Noise", "sb.meta.Rule", "sb.meta.Tasks",
     "sb.meta.tasks.Supervised",
 }  # fmt: skip
 """Classes and protocols for parts of one's own; docs/extending.md has examples of them."""
 
 IN_PAGES = {
-    "sb.as_neuron", "sb.discover", "sb.discover_many", "sb.ensemble", "sb.fit_many", "sb.lift",
+    "sb.as_neuron", "sb.discover", "sb.fitting.ensemble", "sb.fitting.fit_many", "sb.lift",
     "sb.load", "sb.machine_neuron", "sb.machines.from_json", "sb.meta.evaluate",
     "sb.meta.learned_rules", "sb.meta.oracles.BayesUCB", "sb.meta.oracles.NearestMean",
-    "sb.meta.oracles.Thompson", "sb.meta.oracles.UCB1", "sb.read_hole",
-    "sb.report.plot_extrapolation", "sb.report.plot_fit", "sb.report.plot_history",
-    "sb.report.plot_hole", "sb.report.plot_pareto", "sb.report.plot_residuals",
-    "sb.report.program_report", "sb.report.write_program", "sb.report.write_report", "sb.save",
-    "sb.synthesis.laws.simplified", "sb.testing.machines", "sb.testing.paths",
-    "sb.testing.programs", "sb.testing.spaces", "sb.testing.vvalues",
+    "sb.meta.oracles.Thompson", "sb.meta.oracles.UCB1", "sb.report.plot_extrapolation",
+    "sb.report.plot_fit", "sb.report.plot_history", "sb.report.plot_hole",
+    "sb.report.plot_pareto", "sb.report.plot_residuals", "sb.report.program_report",
+    "sb.report.write_program", "sb.report.write_report", "sb.save",
+    "sb.synthesis.discover_many", "sb.synthesis.laws.simplified", "sb.synthesis.read_hole",
+    "sb.testing.machines", "sb.testing.paths", "sb.testing.programs", "sb.testing.spaces",
+    "sb.testing.vvalues",
 }  # fmt: skip
 """What needs a trained model, a file or Hypothesis: its example is a page, a script or a test."""
 

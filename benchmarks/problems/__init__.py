@@ -29,20 +29,23 @@ def problem(name: str) -> dict[str, Any]:
     case = cases()[name]
     seeds = case.draws
     begun = time.perf_counter()
-    fits = sb.fit_many(case.model(), [case.data(seed) for seed in range(seeds)], **case.options)
+    fits = sb.fitting.fit_many(
+        case.model(), [case.data(seed) for seed in range(seeds)], **case.options
+    )
     search = case.library is not None
-    found = sb.discover_many(fits, case.hole, library=case.library) if search else []
+    found = sb.synthesis.discover_many(fits, case.hole, library=case.library) if search else []
     return {
         "problem": name,
         "draws": seeds,
         **_laws(found, case.form),
-        "what the data cannot tell": " / ".join(sb.identifiability(fits[0]).problems) or "-",
+        "what the data cannot tell": " / ".join(sb.fitting.identifiability(fits[0]).problems)
+        or "-",
         "besides, first draw": case.besides(fits[0], found[0] if found else None),
         "s a run": (time.perf_counter() - begun) / seeds,
     }
 
 
-def _laws(found: list[sb.Laws], form: dict[str, set[str]]) -> dict[str, str]:
+def _laws(found: list[sb.synthesis.Laws], form: dict[str, set[str]]) -> dict[str, str]:
     """How often the true form came back, and the law of the first draw."""
     ranks = np.array([rank(laws, form) for laws in found])
     if not found:
@@ -58,7 +61,7 @@ def _laws(found: list[sb.Laws], form: dict[str, set[str]]) -> dict[str, str]:
     return dict(zip(HEADS, shown, strict=True))
 
 
-def rank(laws: sb.Laws, form: dict[str, set[str]]) -> int:
+def rank(laws: sb.synthesis.Laws, form: dict[str, set[str]]) -> int:
     """At which place a form stands, given as the terms of each output; 99 if nowhere."""
     if not form:
         return 99
@@ -78,7 +81,7 @@ def _shape(one: Any, output: str) -> set[str]:
     }
 
 
-def _weights(found: list[sb.Laws], ranks: np.ndarray) -> str:
+def _weights(found: list[sb.synthesis.Laws], ranks: np.ndarray) -> str:
     own = [laws[place].weight for laws, place in zip(found, ranks, strict=True) if place < 99]
     return f"{np.median(own):.2f}" if own else "-"
 

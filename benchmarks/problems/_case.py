@@ -25,7 +25,7 @@ class Case(NamedTuple):
     hole: str
     library: Library | None
     form: dict[str, set[str]]
-    besides: Callable[[sb.Fit, Any], str] = lambda fit, laws: "-"
+    besides: Callable[[sb.fitting.Fit, Any], str] = lambda fit, laws: "-"
     draws: int = 3
 
 

@@ -69,7 +69,7 @@ def counted(new: Any, seed: int, *stops: float) -> sb.Trajectories:
     return sb.Trajectories.of(times, {"cases": counts})
 
 
-def curve(fit: sb.Fit, laws: sb.Laws) -> str:
+def curve(fit: sb.fitting.Fit, laws: sb.synthesis.Laws) -> str:
     """How near the hole's curve comes, and whether any law meets the data as well."""
     days = np.setdiff1d(np.arange(1.0, 61.0), (19, 20, 21, 34, 35, 36))
     with jax.enable_x64(True):
@@ -135,7 +135,7 @@ def three_weeks(seed: int) -> sb.Trajectories:
     return sb.Trajectories.of(times, {k: exact[k] + noise[k] for k in "EIR"})
 
 
-def day_sixty(fit: sb.Fit, laws: sb.Laws) -> str:
+def day_sixty(fit: sb.fitting.Fit, laws: sb.synthesis.Laws) -> str:
     """The errors of the infected at day 60: of the hole, and of its law."""
     truth = epidemic(np.array([0.0, 60.0]))["I"][-1]
     off = lambda one: abs(one.predict([60.0])["I"][0] / truth - 1)
@@ -151,12 +151,13 @@ def cases() -> dict[str, Case]:
         "SIR, saturating incidence, Poisson": Case(
             lambda: Daily(hole("S I", "new", positive=True)),
             lambda seed: counted(lambda t, s, i: 0.6 * s * i / (1 + 4.0 * i), seed),
-            {"noise": sb.Poisson(), "t0": 0.0}, "incidence", rational, {"new": {"I*S/(I + K)"}},
+            {"noise": sb.fitting.Poisson(), "t0": 0.0}, "incidence",
+            rational, {"new": {"I*S/(I + K)"}},
         ),
         "SIR, contacts that switch, Poisson": Case(
             lambda: Switching(hole("t", "contacts", positive=True)),
             lambda seed: counted(lambda t, s, i: switched(t) * s * i, seed, 20.0, 35.0),
-            {"noise": sb.Poisson(), "t0": 0.0}, "contact", default_library("t"), {}, curve,
+            {"noise": sb.fitting.Poisson(), "t0": 0.0}, "contact", default_library("t"), {}, curve,
         ),
         "SEIR, exposure, 21 of 60 days": Case(
             lambda: Exposure(hole("s I d", "exposed")), three_weeks, {"y0": start}, "exposure",

@@ -124,7 +124,7 @@ def sugar(seed: int) -> sb.Trajectories:
     return sb.Trajectories.of(times, {"s5": seen[:, 0], "s6": seen[:, 1]})
 
 
-def missed(fit: sb.Fit, laws: sb.Laws) -> str:
+def missed(fit: sb.fitting.Fit, laws: sb.synthesis.Laws) -> str:
     """How far the fit stays from the noise that is in the data."""
     least = 0.01 * fit.data[0].table.std(0)
     times = [f"{size / own:.0f}" for size, own in zip(fit.noise.values(), least, strict=True)]

@@ -66,7 +66,7 @@ def reactions(seed: int) -> sb.Trajectories:
 
 def cases() -> dict[str, Case]:
     """All of them by name."""
-    known = {"solver": sb.Diffrax(), "starts": 2}
+    known = {"solver": sb.equations.Diffrax(), "starts": 2}
     still, full = sb.Fixed(0.0), sb.Fixed(1.0)
     return {
         "van der Pol, mu = 1000": Case(

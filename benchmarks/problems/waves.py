@@ -76,12 +76,12 @@ def _seen(exact: np.ndarray, times: Any, columns: list[str], seed: int) -> sb.Tr
     return sb.Trajectories.of(times, exact + 0.005 * exact.mean() * scatter, names=columns)
 
 
-def diffusion(fit: sb.Fit, laws: sb.Laws) -> str:
+def diffusion(fit: sb.fitting.Fit, laws: sb.synthesis.Laws) -> str:
     """How near the diffusion that was found with the law comes to the true one."""
     return f"D {abs(laws[0].fit.parameters['diffusion'] / 0.01 - 1):.2%} off"
 
 
-def both(fit: sb.Fit, laws: None) -> str:
+def both(fit: sb.fitting.Fit, laws: None) -> str:
     """How near diffusion and reaction come: the root mean square error, relative to its size."""
     u = np.linspace(0.01, 0.99, 99)
     with jax.enable_x64(True):

@@ -26,5 +26,5 @@ assert data.names == ("product",)
 assert data.conditions == ("degrees",)
 
 # `snakebird fit model.py --data reaction.csv` calls a function of this kind that is named `data`.
-train, check = sb.split_by_experiment(data, fraction=0.5)
+train, check = sb.fitting.split_by_experiment(data, fraction=0.5)
 assert len(train) == len(check) == 1

@@ -24,6 +24,8 @@ assert np.isclose(values, 0.75).any()
 # `sb.discover(fit, library=library)` looks for laws among them. A law with one of them is a law
 # like any other: text, LaTeX, Python, a machine.
 names = ("susceptible", "infected")
-law = sb.Law(names, ("spread",), {"spread": "2*susceptible*infected/(susceptible + infected)"})
+law = sb.synthesis.Law(
+    names, ("spread",), {"spread": "2*susceptible*infected/(susceptible + infected)"}
+)
 run = sb.run(law.machine(), inputs={"susceptible": [3.0], "infected": [1.0]})
 assert abs(run["output.spread"][0] - 1.5) < 1e-6

@@ -14,7 +14,7 @@ import snakebird as sb
 FREEDOM = 3.0
 
 
-class Forgiving(sb.Noise):
+class Forgiving(sb.fitting.Noise):
     """Scatter about the model with long tails."""
 
     size: float | None = eqx.field(static=True, default=None)

@@ -42,7 +42,9 @@ def asked_for(before, x):
     return x, 2 * x - 3 * before * x
 
 
-examples = sb.Examples.from_reference(sb.Stepwise(asked_for, 0), {"x": sb.Integers(-3, 3)})
+examples = sb.Examples.from_reference(
+    sb.Stepwise(asked_for, 0), {"x": sb.synthesis.Integers(-3, 3)}
+)
 xs = jnp.array([example.inputs["x"] for example in examples.items], float)
 wanted = jnp.array([example.outputs["result"] for example in examples.items], float)
 free = [k for k, link in enumerate(sketch.links) if link.to == "output"]

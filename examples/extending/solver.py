@@ -37,7 +37,9 @@ def decay(t, y, rate):
     return -rate * y
 
 
-found = sb.solve(decay, 1.0, [0.0, 1.0], args=2.0, solver=sb.Diffrax(Ralston3(), rtol=1e-6))
+found = sb.solve(
+    decay, 1.0, [0.0, 1.0], args=2.0, solver=sb.equations.Diffrax(Ralston3(), rtol=1e-6)
+)
 assert abs(float(found.states[-1]) - np.exp(-2.0)) < 1e-4
 
 # Of order 3: with steps half as long the error is an eighth.
@@ -46,6 +48,9 @@ with jax.enable_x64(True):
         abs(
             float(sb.solve(decay, 1.0, [0.0, 1.0], args=2.0, solver=solver).states[-1]) - np.exp(-2)
         )
-        for solver in (sb.Diffrax(Ralston3(), step=0.1), sb.Diffrax(Ralston3(), step=0.05))
+        for solver in (
+            sb.equations.Diffrax(Ralston3(), step=0.1),
+            sb.equations.Diffrax(Ralston3(), step=0.05),
+        )
     ]
 assert 7 < errors[0] / errors[1] < 9.5

@@ -36,7 +36,7 @@ def smooth(memory, x):
 
 
 reference = sb.Stepwise(smooth, (0, 0))
-examples = sb.Examples.from_reference(reference, {"x": sb.Integers(-4, 4)}, count=12)
+examples = sb.Examples.from_reference(reference, {"x": sb.synthesis.Integers(-4, 4)}, count=12)
 found = sb.synthesize(examples, template=Filter(), starts=8, budget=60)
 print(found.source)
 assert found.exact

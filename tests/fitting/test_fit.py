@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from snakebird.equations import Bounded, Fixed, Free, Hole, Polynomial, Positive
-from snakebird.errors import EquationError, FitError, InputError, UnknownNameError
+from snakebird.errors import EquationError, FitError, InputError, SnakebirdError, UnknownNameError
 from snakebird.fitting import Experiment, Gaussian, Poisson, Trajectories, fit, fit_many
 
 TIMES = np.linspace(0, 4, 17)
@@ -76,8 +76,27 @@ class TestFit:
         assert np.array_equal(whole.vector, cooling.vector)
         assert np.array_equal(whole.scores, cooling.scores)
         assert [step.cost for step in whole.history] == [step.cost for step in cooling.history]
-        with pytest.raises(FitError, match="belongs to another model, other data or other"):
-            fit(MODEL, cooled(1), out=tmp_path, resume=True, **OPTIONS)
+        for other, data, options in [
+            ("data", cooled(1), OPTIONS),
+            ("noise and seed", cooled(0), {**OPTIONS, "seed": 5, "noise": Gaussian(0.1)}),
+        ]:
+            with pytest.raises(FitError, match=f"belongs to a fit with other {other}\\n"):
+                fit(MODEL, data, out=tmp_path, resume=True, **options)
+
+    def test_it_predicts_from_other_states_and_under_other_conditions(self, cooling):
+        rate = cooling.parameters["rate"] + 3.0 * cooling.parameters["slope"]
+        seen = cooling.predict([0.0, 1.0], start={"x": 5.0}, conditions={"heat": 3.0})["x"]
+        np.testing.assert_allclose(seen, [5.0, 1 + 4 * np.exp(-rate)], rtol=1e-6)
+        assert cooling.states([1.0], experiment=1, start={})["x"] == pytest.approx(
+            cooling.predict([1.0], experiment=1)["x"]
+        )
+        for wrong, error in [
+            ({"start": {"y": 1.0}}, "no entry of the state is called 'y'"),
+            ({"start": {"x": "a"}}, "a state of another form: {'x': 'a'}"),
+            ({"conditions": {"worm": 1.0}}, "no condition is called 'worm'"),
+        ]:
+            with pytest.raises(SnakebirdError, match=error):
+                cooling.predict([1.0], **wrong)
 
     def test_many_are_as_one_by_one(self, cooling):
         many = fit_many(MODEL, [cooled(0), cooled(1)], **OPTIONS)

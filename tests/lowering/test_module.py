@@ -325,3 +325,11 @@ def test_copies_by_link_by_matrix_and_by_gather_agree():
     assert few == {True, False}
     for other in found[1:]:
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9), found[0], other)
+
+
+def test_a_trace_gives_the_trees_that_the_readable_engine_has():
+    text = "abba"
+    trace = lower(counter(), record=["m.result"])({"s": text}, ticks=6)
+    expected = run(counter(), 6, inputs={"s": text})["m.result"]
+    for found, tree in zip(trace.trees("m.result"), expected, strict=True):
+        assert found == pytest.approx(tree)

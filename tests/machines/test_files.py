@@ -100,7 +100,7 @@ def changed(old: str, new: str) -> str:
 
 
 OWN = "did you mean 'timer' or 'outer' or 'inner'?; "
-OWN += "a type of your own: register it with @sb.neuron before loading"
+OWN += "a type of your own: import its file before loading; for a command, --neurons FILE"
 NUMBER = 'write a finite number, or a fraction like "1/3"'
 KIND = "give a file that sb.save wrote"
 BEGIN = 'a machine file begins {"format": "snakebird machine", "version": 1'

@@ -9,7 +9,7 @@ import pytest
 
 from snakebird import neurons as n
 from snakebird.errors import MachineError, SnakebirdError, UnknownNameError
-from snakebird.machines import Link, Machine, clone, insert, run
+from snakebird.machines import Builder, Link, Machine, clone, insert, run
 
 PAIR = {"a": "relu", "b": "relu"}
 WEIGHTS = "  at link a.x <- b.result\n  hint: weights are ints, floats or fractions"
@@ -194,3 +194,10 @@ def test_inputs_of_two_kinds_name_their_neuron():
         "  at neuron 'sum' (accumulator, inputs accum and delta), the root\n"
         "  hint: say shape= where the type has it, or give start values of the shape that comes"
     )
+
+
+def test_a_stream_is_no_function():
+    with Builder():
+        x = n.source(name="x")
+        with pytest.raises(MachineError, match=r"(?s)as if it were a function.*sb\.relu"):
+            x(2)

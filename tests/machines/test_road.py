@@ -73,7 +73,7 @@ def drag(speed: sb.Numbers()):
     return {"force": 0.1 * speed + 0.4 * bend}
 
 
-hole = sb.Hole("speed", "force", sb.MachineModel(drag))
+hole = sb.Hole("speed", "force", sb.equations.MachineModel(drag))
 with_hole = eqx.tree_at(lambda m: m.field.friction, model, hole)
 
 

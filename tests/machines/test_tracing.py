@@ -218,7 +218,7 @@ def test_it_reads_as_the_function_did():
         "speed.x <- 0.985 * speed.result",
     ]
     built = {}
-    exec(sb.to_source(machine), built)
+    exec(sb.machines.to_source(machine), built)
     assert built["pendulum"] == machine
 
 

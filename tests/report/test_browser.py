@@ -39,13 +39,12 @@ class Decay(eqx.Module):
         return {"x": -self.rate * y["x"]}
 
 
-def decay() -> sb.Fit:
+def decay() -> sb.fitting.Fit:
     times = np.linspace(0, 3, 8)
     data = sb.Trajectories.of(times, {"x": 2 * np.exp(-0.5 * times)})
-    return sb.fit(
-        Decay(sb.Positive(0.4)), data, noise=sb.Gaussian(0.01), stages=["trajectories"], starts=1,
-        rounds=1,
-    )  # fmt: skip
+    noise = sb.fitting.Gaussian(0.01)
+    options = {"stages": ["trajectories"], "starts": 1, "rounds": 1}
+    return sb.fit(Decay(sb.Positive(0.4)), data, noise=noise, **options)
 
 
 @sb.machine

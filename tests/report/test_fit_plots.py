@@ -53,19 +53,19 @@ def data() -> sb.Trajectories:
         x, z = 2 * np.exp(-0.5 * times), np.exp(-0.3 * heat * times)
         noisy = {"x": x + 0.01 * rng.standard_normal(len(x)), "z": z}
         noisy["z"][2] = np.nan
-        experiments.append(sb.Experiment(name, times, noisy, conditions={"heat": heat}))
+        experiments.append(sb.fitting.Experiment(name, times, noisy, conditions={"heat": heat}))
     return sb.Trajectories.of(experiments)
 
 
 @pytest.fixture(scope="module")
-def found() -> sb.Fit:
+def found() -> sb.fitting.Fit:
     model = Model(
         sb.Positive(0.3),
         sb.Hole("x", "change", sb.Polynomial(1, 1, 1)),
         sb.Hole("x z", "dz", sb.Polynomial(2, 1, 1)),
         sb.Hole("x z time", "dz", sb.Polynomial(3, 1, 1)),
     )
-    noise = {"z": sb.Gaussian(0.02)}
+    noise = {"z": sb.fitting.Gaussian(0.02)}
     return sb.fit(model, data(), noise=noise, stages=["trajectories"], starts=1, rounds=1)
 
 
@@ -236,7 +236,11 @@ def test_which_hole(found):
 def test_beyond_the_data(found, tmp_path):
     times = np.arange(20.0)
     truth = sb.Trajectories.of(
-        [sb.Experiment("hot", times, {"x": 2 * np.exp(-0.5 * times)}, conditions={"heat": 2.0})]
+        [
+            sb.fitting.Experiment(
+                "hot", times, {"x": 2 * np.exp(-0.5 * times)}, conditions={"heat": 2.0}
+            )
+        ]
     )
     figure = plot_extrapolation(found, 8.0, law_fit=found, truth=truth)
     titles = [axes.get_title() for axes in drawn(figure, tmp_path).axes]
@@ -262,7 +266,7 @@ def test_beyond_the_data_needs_a_later_time_and_known_columns(found):
 
 
 def test_a_solution_that_ends_early(found, tmp_path):
-    problem = found.problem.with_(solver=sb.Explicit(max_steps=12))
+    problem = found.problem.with_(solver=sb.equations.Explicit(max_steps=12))
     figure = plot_extrapolation(replace(found, problem=problem), 1000.0)
     x = drawn(figure, tmp_path).axes[0]
     (cross,) = [one for one in x.lines if one.get_marker() == "x"]
@@ -318,7 +322,7 @@ def test_report(found, tmp_path):
     assert "A rule of one number, one of two, one of three." in words.text
     assert f"Which law one follows: {laws()[1].law} has probability 50%" in words.text
     assert 'laws_of_one = sb.discover(fit, "one")' in words.text
-    assert '"z": sb.Gaussian(0.02)' in words.text
+    assert '"z": sb.fitting.Gaussian(0.02)' in words.text
     entries = json.loads((folder / "laws.json").read_text("utf-8"))["one"]
     assert [one["law"] for one in entries] == [str(one.law) for one in laws()]
     assert entries[0]["python"].startswith("import math")

@@ -66,7 +66,7 @@ def test_the_page_says_all_and_needs_no_other_file(tmp_path):
     text = path.read_text("utf-8")
     words = words_of(text)
     assert "An exact program of 3 links, verified on 1,200 examples it never saw" in words
-    assert sb.to_source(total).rstrip() in words
+    assert sb.machines.to_source(total).rstrip() in words
     assert found().python.rstrip() in words
     assert "9 examples of 3 to 30 ticks. Answers must be exactly equal." in words
     assert "... and 3 more." in words

@@ -37,12 +37,12 @@ def grown(rate, seed, noise=0.003, start=0.2):
 def logistic():
     model = Growth(sb.Hole("x", "rate", key=jax.random.key(0)), sb.Positive(0.5))
     data = [grown(lambda x: x - 0.5 * x**2, seed) for seed in range(2)]
-    return sb.fit_many(model, data, starts=3)
+    return sb.fitting.fit_many(model, data, starts=3)
 
 
 @pytest.fixture(scope="module")
 def laws(logistic):
-    return sb.discover_many(logistic, library=polynomials("x", 4), terms=4, candidates=16)
+    return sb.synthesis.discover_many(logistic, library=polynomials("x", 4), terms=4, candidates=16)
 
 
 @pytest.mark.slow
@@ -97,7 +97,7 @@ def test_laws_that_miss_say_so(logistic, laws):
 
 
 def test_what_is_identifiable_can_be_asked_of_a_law(laws):
-    assert "determine" in str(sb.identifiability(laws[0][0].fit))
+    assert "determine" in str(sb.fitting.identifiability(laws[0][0].fit))
 
 
 def test_it_prints_as_a_table(laws):

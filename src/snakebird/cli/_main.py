@@ -4,13 +4,18 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from tyro.conf import Positional, UseAppendAction
+from tyro.conf import Positional, UseAppendAction, arg
 
 from snakebird.cli._arguments import parsed
 from snakebird.cli._long import set_aside
 from snakebird.errors import InputError, SnakebirdError
+
+File = Annotated[Path | None, arg(metavar="PATH", help_behavior_hint="")]
+Text = Annotated[str | None, arg(metavar="STR", help_behavior_hint="")]
+Whole = Annotated[int | None, arg(metavar="INT", help_behavior_hint="")]
+Number = Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")]
 
 OK, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
@@ -18,16 +23,16 @@ OK, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
 def run(
     machine: Positional[Path],
     *,
-    input: Path | None = None,
+    input: File = None,
     by: Literal["chars", "words"] = "chars",
     unknown: Literal["refuse", "skip"] = "refuse",
-    source: str | None = None,
+    source: Text = None,
     output: str = "-",
-    ticks: int | None = None,
+    ticks: Whole = None,
     record: UseAppendAction[tuple[str, ...]] = (),
-    key: int | None = None,
+    key: Whole = None,
     engine: Literal["compiled", "readable"] = "compiled",
-    neurons: Path | None = None,
+    neurons: File = None,
 ) -> int:
     """Run a machine on a text, a table or a list of values, and write what it gives.
 
@@ -57,8 +62,8 @@ def show(
     machine: Positional[Path],
     *,
     links: bool = False,
-    diagram: Path | None = None,
-    neurons: Path | None = None,
+    diagram: File = None,
+    neurons: File = None,
 ) -> int:
     """Print a machine as source, or as a table of links, or draw it.
 
@@ -74,7 +79,7 @@ def show(
     return _show.show(machine, links=links, diagram=diagram)
 
 
-def check(machine: Positional[Path], *, neurons: Path | None = None) -> int:
+def check(machine: Positional[Path], *, neurons: File = None) -> int:
     """Check a machine, and say what there is to know about it.
 
     Args:
@@ -91,7 +96,7 @@ def list_(
     what: Positional[Literal["neurons"]],
     name: Positional[str | None] = None,
     *,
-    neurons: Path | None = None,
+    neurons: File = None,
 ) -> int:
     """List the neuron types, or describe one.
 
@@ -130,8 +135,8 @@ def demo(*, folder: Path = Path("runs/demo"), seed: int = 0) -> int:
 def fit(
     problem: Positional[Path],
     *,
-    data: Path | None = None,
-    out: Path | None = None,
+    data: File = None,
+    out: File = None,
     seed: int = 0,
     starts: int = 6,
     budget: str = "5m",
@@ -171,10 +176,10 @@ def synthesize(
     budget: str = "5m",
     starts: int = 32,
     seed: int = 0,
-    methods: str | None = None,
-    tolerance: float | None = None,
-    latency: int | None = None,
-    out: Path | None = None,
+    methods: Text = None,
+    tolerance: Number = None,
+    latency: Whole = None,
+    out: File = None,
     resume: bool = False,
 ) -> int:
     """Find a program from examples of what it should do, and write a folder to read.

@@ -111,8 +111,9 @@ class Hole(eqx.Module):
 
     def array(self, x: Float[Array, " inputs"]) -> Any:
         """All inputs of one point as one array, all outputs as one."""
-        scaling = self.scaling.value if isinstance(self.scaling, Fixed) else self.scaling
-        out = jnp.asarray(self.model((x - scaling.center) / scaling.width))
+        model, scaling = _representable((self.model, self.scaling))
+        scaling = scaling.value if isinstance(scaling, Fixed) else scaling
+        out = jnp.asarray(model((x - scaling.center) / scaling.width))
         if out.shape == ():
             out = out[None]
         if out.shape != (self.free_outputs,):
@@ -270,6 +271,18 @@ def redrawn(hole: Hole, key: PRNGKeyArray) -> Hole:
 def generator(key: PRNGKeyArray) -> np.random.Generator:
     """NumPy's random numbers from a key: JAX would compile each shape that is drawn."""
     return np.random.default_rng(np.asarray(jax.random.key_data(key)))
+
+
+def _representable(tree: Any) -> Any:
+    """A tree without double numbers where JAX does not have them, as after a fit."""
+    if jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]
+        return tree
+
+    def single(x: Any) -> Any:
+        double = getattr(x, "dtype", None) == np.float64
+        return jax.lax.convert_element_type(x, np.float32) if double else x
+
+    return jax.tree.map(single, tree)
 
 
 def _unscaled(inputs: int, outputs: int) -> Scaling:

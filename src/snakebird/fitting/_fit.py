@@ -163,12 +163,15 @@ def _fit(
     stages = plan.stages or _stages(given)
     _check_stages(stages, given)
     check_optimizer(plan.optimizer)
-    told = plan._replace(optimizer=type(plan.optimizer).__name__, validation=None)
     held = [] if plan.validation is None else list(plan.validation)
     phi = jnp.asarray(np.concatenate([_draw(one, plan.starts, plan.seed) for one in given]))
     tables = [t for one in [*data, held] for e in one for t in (e.times, e.table)]
-    watch.begin(np.asarray(phi), *tables, stages, told, given[0].problem.vector.names,
-                options.noise, options.args, options.solver)  # fmt: skip
+    watch.begin(
+        data=tables, model=[np.asarray(phi)[0], given[0].problem.vector.names], stages=stages,
+        starts=plan.starts, seed=plan.seed, rounds=plan.rounds,
+        optimizer=type(plan.optimizer).__name__,
+        noise=options.noise, args=options.args, solver=options.solver,
+    )  # fmt: skip
     try:
         found = _through(stages, given, data, phi, plan, watch)
     except LostError:

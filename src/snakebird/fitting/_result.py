@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Float
 
 from snakebird.equations import Explicit, Hole, holes, resolve
@@ -97,19 +98,42 @@ class Fit:
             return [jax.tree.map(np.asarray, self.problem.unravel(y)) for y in y0]
 
     def predict(
-        self, times: Any = None, *, experiment: str | int = 0
+        self,
+        times: Any = None,
+        *,
+        experiment: str | int = 0,
+        start: Any = None,
+        conditions: Mapping[str, float] | None = None,
     ) -> dict[str, Float[np.ndarray, " n"]]:
-        """The columns as the model sees them at `times`, by default those of the data."""
-        return self._solve(times, experiment)[1]
+        """The columns as the model sees them at `times`, by default those of the data.
 
-    def states(self, times: Any = None, *, experiment: str | int = 0) -> Any:
-        """The state at `times`, a tree of arrays with time first."""
-        return self._solve(times, experiment)[0]
+        All is as in `experiment`, but for another `start`, a state, of whose entries those that are
+        not named stay, and for other `conditions`, by name.
 
-    def _solve(self, times: Any, experiment: str | int) -> tuple[Any, dict[str, Any]]:
+        Raises `FitError` where the solution does not reach the times, or for a state of another
+        form, and `UnknownNameError` for what the experiments do not have.
+        """
+        return self._solve(times, experiment, start, conditions or {})[1]
+
+    def states(
+        self,
+        times: Any = None,
+        *,
+        experiment: str | int = 0,
+        start: Any = None,
+        conditions: Mapping[str, float] | None = None,
+    ) -> Any:
+        """The state at `times`, a tree of arrays with time first; arguments as of `predict`."""
+        return self._solve(times, experiment, start, conditions or {})[0]
+
+    def _solve(
+        self, times: Any, experiment: str | int, start: Any, conditions: Mapping[str, float]
+    ) -> tuple[Any, dict[str, Any]]:
         lane = self.lane(experiment)
         with jax.enable_x64(True):
-            batch = self.batch_at(times, lane)
+            batch = self._under(conditions, lane, self.batch_at(times, lane))
+            if start is not None:
+                batch = self._from(start, lane, batch)
             states, seen, outcome = _solve(
                 _far(self.problem), jnp.asarray(self.vector)[None], batch
             )
@@ -135,6 +159,43 @@ class Fit:
             )
         return names.index(experiment)
 
+    def _under(self, conditions: Mapping[str, float], lane: int, batch: Batch) -> Batch:
+        """The batch with other conditions in a lane."""
+        own = dict(batch.conditions)
+        for name, value in conditions.items():
+            if name not in own:
+                what = f"no condition is called {name!r}"
+                raise UnknownNameError(what, "predict", suggest(name, list(own)))
+            own[name] = own[name].at[0, lane].set(float(value))
+        return batch._replace(conditions=own)
+
+    def _from(self, start: Any, lane: int, batch: Batch) -> Batch:
+        """The batch with another state at the start of a lane."""
+        if hasattr(self.model, "start"):
+            raise FitError(
+                "the model has a method `start`, which says where solutions begin",
+                "predict(start=...)",
+                "give conditions= that it reads, or use sb.solve",
+            )
+        own = self.start[lane]
+        if isinstance(own, dict) and isinstance(start, Mapping):
+            for name in start.keys() - own.keys():
+                what = f"no entry of the state is called {name!r}"
+                raise UnknownNameError(what, "predict", suggest(name, list(own)))
+            start = {name: start.get(name, value) for name, value in own.items()}
+        try:
+            new = jax.tree.map(
+                lambda x, y: np.broadcast_to(np.asarray(y, float), x.shape), own, start
+            )
+        except (ValueError, TypeError):
+            raise FitError(
+                f"a state of another form: {start!r}"[:200],
+                "predict(start=...)",
+                f"give one such as {self.start[lane]!r}"[:200],
+            ) from None
+        moved = ravel_pytree(new)[0] - ravel_pytree(own)[0]
+        return batch._replace(base=batch.base.at[0, lane].add(moved))
+
     def batch_at(self, times: Any, lane: int) -> Batch:
         """This fit's batch with other output times in every lane."""
         own = self.data[lane].times if times is None else times
@@ -152,7 +213,8 @@ class Fit:
         lines = [f"Fit of {type(self.model).__name__}: noise {seen}"]
         lines += [f"  {name} = {value:.4g}" for name, value in self.parameters.items()]
         for name, hole in self.holes.items():
-            lines.append(f"  {name}: hole ({', '.join(hole.inputs)}) -> {', '.join(hole.outputs)}")
+            said = f"hole ({', '.join(hole.inputs)}) -> {', '.join(hole.outputs)}"
+            lines.append(f"  {name}: {getattr(hole.model, 'law', said)}")
         if self.stopped:
             lines.append(f"  not finished: {self.stopped}")
         return "\n".join(lines)

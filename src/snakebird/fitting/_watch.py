@@ -73,13 +73,14 @@ class Watch:
         """Where this pass through the stages stood when an earlier run was cut."""
         return self.places.get(self.attempt)
 
-    def begin(self, *parts: Any) -> None:
-        """Tell this fit from others; begin its folder, or take up what an earlier run kept.
+    def begin(self, **parts: Any) -> None:
+        """Tell this fit from others, by parts; begin its folder, or take up what a run kept.
 
         Raises `FitError` for a folder that cannot be written, is used by another run, or, to
         resume, has no whole checkpoint of this fit.
         """
-        self.mark = fingerprint(*parts)
+        marks = (f"{name}={fingerprint(*_listed(part))}" for name, part in parts.items())
+        self.mark = " ".join(marks)
         if self.folder is None:
             return
         if self.resume:
@@ -93,10 +94,13 @@ class Watch:
         path = keeper.folder / CHECKPOINT
         mark, lines, self.places = read(data, str(path))
         if mark != self.mark:
+            other = sorted({x.split("=")[0] for x in {*mark.split()} ^ {*self.mark.split()}})
+            # A model's units and start values come from the data.
+            other = ["data"] if "data" in other else other
             raise FitError(
-                "the checkpoint belongs to another model, other data or other options",
+                "the checkpoint belongs to a fit with other " + " and ".join(other),
                 str(path),
-                "give the same ones, or another folder",
+                "give what the run was begun with, leave out resume, or choose another folder",
             )
         self.history = keeper.take_up(lines, _step)
 
@@ -147,6 +151,10 @@ def fingerprint(*parts: Any) -> str:
             # What has no text of its own, such as a function, shows where it stands in memory.
             digest.update(re.sub(r" at 0x[0-9a-fA-F]+", "", repr(part)).encode())
     return digest.hexdigest()[:16]
+
+
+def _listed(part: Any) -> list[Any]:
+    return part if isinstance(part, list) else [part]
 
 
 def _step(line: bytes) -> Step:

@@ -58,6 +58,17 @@ class Trace(eqx.Module):
         """The numbers `[time]` (or arrays) at the root of an output stream."""
         return vv.number(self[port])
 
+    def trees(self, port: str | vv.Path) -> list[vv.VValue]:
+        """What an output gave, a tree a tick, as the readable engine has it; not under `vmap`."""
+        stream = self[port]
+        if stream.data.ndim != 2:
+            raise InputError(
+                f"the trace has axes {stream.data.shape[:-2]} before that of time",
+                "trees",
+                "take one run out first, jax.tree.map(lambda x: x[0], trace)",
+            )
+        return [stream.space.unflatten(now) for now in np.asarray(stream.data)]
+
     def _stream(self, side: str, port: str | vv.Path) -> vv.Flat:
         path = as_path(port, self.plan.template.neurons)
         check_port(self.plan.template, path, "trace", (side,))

@@ -31,10 +31,10 @@ def animation(
     """Write frames as a GIF that repeats, or as PNG files; returns the GIF, or the folder.
 
     `frames` is an array `[time, height, width]`, `[time, height, width, 3]` in red, green and
-    blue, or a `sb.Trace`, of which `stream` names the image stream. Zero is mid-gray, `-limit`
-    black and `limit` white, by default the largest absolute number of all frames; `colors` is
-    another color map of matplotlib's. Bytes (`uint8`) are shown as they are. Each number becomes
-    `scale` by `scale` pixels, by default enough to make the longer side 240.
+    blue, or a `sb.lowering.Trace`, of which `stream` names the image stream. Zero is mid-gray,
+    `-limit` black and `limit` white, by default the largest absolute number of all frames;
+    `colors` is another color map of matplotlib's. Bytes (`uint8`) are shown as they are. Each
+    number becomes `scale` by `scale` pixels, by default enough to make the longer side 240.
 
     A path that ends in `.gif` is one file of `fps` frames a second, at most 50 and in hundredths of
     a second. A path with the number of the frame in it (`%03d` or `{:03}`, from 1 on) is a PNG

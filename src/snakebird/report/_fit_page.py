@@ -51,7 +51,7 @@ def _answer(fit: Fit, laws: Laws) -> str:
         else:
             parts.append(_page.words(f"{_sentence_of(fit, name)}; no law for it was looked for."))
     if fit.parameters:
-        parts += [_parameters(fit)]
+        parts += [_parameters(*_with_law(fit, laws))]
     parts.append(_page.words(ended(fit)))
     return _page.answer(parts)
 
@@ -106,13 +106,20 @@ def ended(fit: Fit) -> str:
     return f"Training ended by itself after {count(len(fit.history), 'round')}."
 
 
-def _parameters(fit: Fit) -> str:
+def _with_law(fit: Fit, laws: Laws) -> tuple[Fit, str]:
+    """The fit whose parameters belong to what was found, and what to call them."""
+    if len(fit.holes) == 1 and (own := laws.get(next(iter(fit.holes)))):
+        return own[0].fit, "parameter, with this law"
+    return fit, "parameter"
+
+
+def _parameters(fit: Fit, called: str) -> str:
     low, high = _intervals(fit)
     rows = [
         [name, f"{value:.4g}", f"{low[name]:.4g} to {high[name]:.4g}"]
         for name, value in fit.parameters.items()
     ]
-    return _page.table(["parameter", "value", "one standard error to both sides"], rows)
+    return _page.table([called, "value", "one standard error to both sides"], rows)
 
 
 def _intervals(fit: Fit) -> tuple[dict[str, float], dict[str, float]]:

@@ -26,9 +26,9 @@ Activity = dict[str, Float[np.ndarray, " time"]]
 def activity(streams: Any, *, change: bool = False) -> Activity:
     """The mean absolute number of each stream at each tick, or of its change since the last one.
 
-    `streams` is a `sb.Trace` (each recorded output is a stream), a mapping from names to arrays
-    `[time, ...]`, or one array `[time, rows, ...]`, each row of which is a stream: those of a
-    network matrix, or of an image. The change at the first tick is 0.
+    `streams` is a `sb.lowering.Trace` (each recorded output is a stream), a mapping from names to
+    arrays `[time, ...]`, or one array `[time, rows, ...]`, each row of which is a stream: those of
+    a network matrix, or of an image. The change at the first tick is 0.
 
     Raises `InputError` for arrays of another shape, or of different lengths.
 
@@ -61,8 +61,8 @@ def time_line(
 
     `streams` and `change` are those of `activity`; up to seven streams are lines, more are the
     rows of a strip, `log` takes the logarithm. `images` are frames as in `animation`, shown in
-    `colors` up to `limit`, or the name of a stream where `streams` is a `sb.Trace`. `at` says how
-    many of them, evenly spread, or at which ticks; the ticks count from `first` on.
+    `colors` up to `limit`, or the name of a stream where `streams` is a `sb.lowering.Trace`. `at`
+    says how many of them, evenly spread, or at which ticks; the ticks count from `first` on.
 
     Raises `InputError` for what has no such shape, or ticks that are not there.
 

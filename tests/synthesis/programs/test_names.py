@@ -68,7 +68,7 @@ def test_a_spoken_program_answers_as_before(machine, x):
 @given(machines())
 def test_the_source_of_a_spoken_program_makes_it_again(machine):
     said = spoken(machine, name="answer")
-    again = built(sb.to_source(said), "answer")
+    again = built(sb.machines.to_source(said), "answer")
     assert again == said
 
 

@@ -170,7 +170,7 @@ def test_lines_after_the_checkpoint_are_left_out(tmp_path):
         "time": 1.235,
         "stage": "train",
         "round": 1,
-        "machine": sb.to_source(echo),
+        "machine": sb.machines.to_source(echo),
         "things": [1, None],
     }
 

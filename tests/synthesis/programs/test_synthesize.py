@@ -31,13 +31,13 @@ def wrapping(state, x):
     return state, state
 
 
-def built(found: sb.Found) -> sb.Machine:
+def built(found: sb.synthesis.Found) -> sb.Machine:
     space: dict = {}
     exec(found.source, space)
     return space[found.machine.name]
 
 
-def right_far_away(found: sb.Found, examples: sb.Examples) -> bool:
+def right_far_away(found: sb.synthesis.Found, examples: sb.Examples) -> bool:
     """Whether a program is right on inputs that the search never drew."""
     unseen = [examples.fresh(200, 2, seed=9_999, wide=wide) for wide in (False, True)]
     return all(sb.verify(found.machine, one).right for one in unseen)
@@ -45,11 +45,11 @@ def right_far_away(found: sb.Found, examples: sb.Examples) -> bool:
 
 def total_examples() -> sb.Examples:
     step = sb.Stepwise(total, 0)
-    return sb.Examples.from_reference(step, {"x": sb.Integers(-2, 2)}, count=8)
+    return sb.Examples.from_reference(step, {"x": sb.synthesis.Integers(-2, 2)}, count=8)
 
 
 @pytest.fixture(scope="module")
-def running() -> sb.Found:
+def running() -> sb.synthesis.Found:
     """The program of a running sum."""
     return sb.synthesize(total_examples(), **GROW)
 
@@ -112,7 +112,7 @@ def test_a_seed_repeats_a_search(running):
 
 @pytest.mark.slow
 def test_a_parity_is_found():
-    examples = sb.Examples.from_reference(sb.Stepwise(parity, 0), {"x": sb.OneOf(0, 1)})
+    examples = sb.Examples.from_reference(sb.Stepwise(parity, 0), {"x": sb.synthesis.OneOf(0, 1)})
     found = sb.synthesize(examples)
     assert found.exact
     assert found.links <= 6
@@ -121,7 +121,7 @@ def test_a_parity_is_found():
 
 @pytest.mark.slow
 def test_a_counter_for_every_token_is_found_and_counts_tokens_that_no_example_holds():
-    draws = {"x": sb.TokenDraw("abcdef")}
+    draws = {"x": sb.synthesis.TokenDraw("abcdef")}
     examples = sb.Examples.from_reference(sb.Stepwise(seen, {}), draws)
     found = sb.synthesize(examples)
     assert found.exact
@@ -194,7 +194,7 @@ def noise(x):
 
 
 def test_a_spent_budget_gives_what_there_is_and_says_where_it_fails_first():
-    examples = sb.Examples.from_reference(noise, {"x": sb.Integers(0, 9)}, count=4)
+    examples = sb.Examples.from_reference(noise, {"x": sb.synthesis.Integers(0, 9)}, count=4)
     found = sb.synthesize(examples, methods=("grow",), budget=0.01)
     assert not found.exact
     assert found.failure is not None
@@ -217,7 +217,7 @@ class Looker:
 
 def test_an_interrupted_search_keeps_the_best_so_far():
     step = sb.Stepwise(wrapping, 0)
-    examples = sb.Examples.from_reference(step, {"x": sb.OneOf(1, 0)}, count=8)
+    examples = sb.Examples.from_reference(step, {"x": sb.synthesis.OneOf(1, 0)}, count=8)
     look = Looker("rejected")
     found = sb.synthesize(examples, look=look, **GROW)
     assert found.interrupted == "interrupted"

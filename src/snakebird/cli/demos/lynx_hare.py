@@ -30,4 +30,4 @@ class LynxHare(eqx.Module):
 eaten = sb.Hole("hare lynx", "eaten", positive=True, increasing="hare lynx", key=jax.random.key(0))
 model = LynxHare(sb.Positive(0.5), sb.Positive(0.8), sb.Positive(0.8), eaten)
 data = sb.load_dataset("lynx_hare")
-options = {"noise": sb.LogNormal()}  # counts of animals scatter in proportion
+options = {"noise": sb.fitting.LogNormal()}  # counts of animals scatter in proportion

@@ -10,5 +10,5 @@ def count(seen, word):
 
 
 reference = sb.Stepwise(count, start={})
-draws = {"word": sb.TokenDraw("abcdef")}
+draws = {"word": sb.synthesis.TokenDraw("abcdef")}
 length = 12

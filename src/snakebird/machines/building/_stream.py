@@ -55,6 +55,13 @@ class Stream:
         ]
         return f"<stream {' + '.join(shown) or '0'}>"
 
+    def __call__(self, *given: Any, **named: Any) -> Any:
+        raise MachineError(
+            "a stream was called as if it were a function",
+            repr(self),
+            "call the neuron type, such as sb.relu(stream); write 2 * stream for a product",
+        )
+
     def __getitem__(self, key: Any) -> "Stream":
         return Stream(tuple(_below(term, _keys(key)) for term in self._terms))
 

@@ -175,7 +175,9 @@ class _Reader:
         data = self.object_at(data, path, ("type",), ("parameters", "trainable"))
         name = self.text_at(data["type"], (*path, "type"))
         if name not in REGISTRY:
-            own = "a type of your own: register it with @sb.neuron before loading"
+            own = (
+                "a type of your own: import its file before loading; for a command, --neurons FILE"
+            )
             hint = f"{suggest(name, REGISTRY)}; {own}"
             raise self.fail((*path, "type"), f"no neuron type is named {name!r}", hint)
         kind = REGISTRY[name]
