@@ -63,8 +63,8 @@ IN_ROOMS = {
         find
     """,
     "synthesis": """
-        discover_many Found Integers Law Laws OneOf Proof read_hole Reals Recurrent
-        Superfluid TokenDraw
+        discover_many Found Integers Law Laws Method OneOf Proof read_hole Reals Recurrent
+        Superfluid Task TokenDraw
     """,
     "lowering": """
         Lowered Trace
@@ -188,9 +188,16 @@ def entries(room: str) -> list[Entry]:
             continue
         if exported.get(name) == room:
             found.append(Entry(f"sb.{name}", module, node))
-        elif name in IN_ROOMS.get(room, "").split() or (room in WHOLE and name not in exported):
+        elif name in names_in(room) or (
+            room in WHOLE and name not in exported and name not in names_in(room.partition(".")[0])
+        ):
             found.append(Entry(f"sb.{room}.{name}", module, node))
     return found
+
+
+def names_in(room: str) -> list[str]:
+    """What is documented on the page of a room that is not whole, beside exports."""
+    return IN_ROOMS.get(room, "").split()
 
 
 def root_exports() -> dict[str, str]:

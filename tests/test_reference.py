@@ -18,7 +18,8 @@ GIVEN_BACK = {
     "sb.fitting.Step", "sb.lowering.Lowered", "sb.lowering.Trace", "sb.machines.Tick",
     "sb.meta.Curve", "sb.meta.LearnedRule", "sb.meta.MetaFit", "sb.meta.Progress",
     "sb.meta.RowUpdate", "sb.meta.Step", "sb.meta.tasks.Lesson", "sb.running.Record",
-    "sb.synthesis.Found", "sb.synthesis.Laws", "sb.synthesis.Proof", "sb.synthesis.laws.Ranked",
+    "sb.synthesis.Found", "sb.synthesis.Laws", "sb.synthesis.Proof", "sb.synthesis.Task",
+    "sb.synthesis.laws.Ranked",
     "sb.synthesis.laws.Reading", "sb.synthesis.laws.Readings", "sb.synthesis.laws.Simplified",
 }  # fmt: skip
 """Classes that users are given, and do not call."""

@@ -1,7 +1,8 @@
-"""A search of your own: ask for candidates, run them as one batch, tell what came of them.
+"""A way to search of your own: ask for candidates, run them as one batch, tell what came of them.
 
-`synthesize` has its methods built in. A candidate of any origin can be held against examples, made
-exact, and proven, as one that it found itself.
+A method of `synthesize` is a function from a task to machines. It may be wrong: what it gives is
+made smaller and held against inputs that it never saw, and where it fails it is called again, with
+the counterexamples.
 """
 
 import equinox as eqx
@@ -45,31 +46,35 @@ def asked_for(before, x):
 examples = sb.Examples.from_reference(
     sb.Stepwise(asked_for, 0), {"x": sb.synthesis.Integers(-3, 3)}
 )
-xs = jnp.array([example.inputs["x"] for example in examples.items], float)
-wanted = jnp.array([example.outputs["result"] for example in examples.items], float)
-free = [k for k, link in enumerate(sketch.links) if link.to == "output"]
-low = sb.lower(sketch)
 
 
-@eqx.filter_jit
-def errors_of(weights):
-    def one(weights):
-        machine = eqx.tree_at(
-            lambda m: m.weights, low, low.weights.at[jnp.array(free)].set(weights)
-        )
-        answers = jax.vmap(lambda x: machine({"x": x[:, None]}).number("output.result"))(xs)
-        return jnp.mean(jnp.abs(answers - wanted))
+def climb(task):
+    """Whole numbers for the links of the sketch into the output, and then the next ones."""
+    xs = jnp.array([example.inputs["x"] for example in task.examples.items], float)
+    wanted = jnp.array([example.outputs["result"] for example in task.examples.items], float)
+    free = np.array([k for k, link in enumerate(sketch.links) if link.to == "output"])
+    low = sb.lower(sketch)
 
-    return jax.vmap(one)(weights)
+    @eqx.filter_jit
+    def errors_of(weights):
+        def one(weights):
+            new = low.weights.at[free].set(weights)
+            machine = eqx.tree_at(lambda m: m.weights, low, new)
+            answers = jax.vmap(lambda x: machine({"x": x[:, None]}).number("output.result"))(xs)
+            return jnp.mean(jnp.abs(answers - wanted))
+
+        return jax.vmap(one)(weights)
+
+    search = Climber(len(free), task.seed)
+    while search.error > 0 and search.rounds < 300 and not task.enough():
+        candidates = search.ask()
+        search.tell(candidates, np.asarray(errors_of(jnp.asarray(candidates))))
+    weights = dict(zip(free.tolist(), search.best.astype(int).tolist(), strict=True))
+    yield sketch.replace(
+        links=[link.scaled(weights.get(k, link.weight)) for k, link in enumerate(sketch.links)]
+    )
 
 
-search = Climber(len(free))
-while search.error > 0 and search.rounds < 300:
-    candidates = search.ask()
-    search.tell(candidates, np.asarray(errors_of(jnp.asarray(candidates))))
-
-weights = dict(zip(free, search.best.astype(int).tolist(), strict=True))
-links = [link.scaled(weights.get(k, link.weight)) for k, link in enumerate(sketch.links)]
-candidate = sketch.replace(links=links)
-print(candidate)
-assert sb.verify(candidate, examples).right
+found = sb.synthesize(examples, methods=[climb], budget=60)
+print(found)
+assert found.exact

@@ -291,3 +291,39 @@ def test_a_program_that_is_not_exact_never_says_it_is(running):
     wrong = Found(running.machine, False, running.examples, running.evidence)
     assert "exact program of" not in wrong.statement
     assert wrong.statement.startswith("no exact program was found")
+
+
+def test_a_method_of_ones_own_is_told_of_its_failures():
+    told = []
+
+    def guess(task):
+        told.append(task.counterexamples)
+        machine = sb.Machine(
+            {**task.examples.sources(), "sum": "accumulator", "output": "output"},
+            [
+                sb.Link("sum", "accum", ("sum", "result"), 1),
+                sb.Link("sum", "delta", ("x", "signal"), 1, instant=True),
+                sb.Link("output", "result", ("sum", "result"), 1, instant=True),
+            ],
+        )
+        yield machine if task.counterexamples else machine.replace(links=machine.links[1:])
+
+    found = sb.synthesize(total_examples(), methods=[guess], budget=60)
+    assert found.exact
+    assert [one.method for one in found.evidence.attempts] == ["guess", "guess"]
+    assert told[0] == 0
+    assert told[1] > 0
+
+
+@pytest.mark.parametrize(
+    ("methods", "told"),
+    [
+        ([], "there are no methods"),
+        ([3], r"3 is no method(?s:.*)from|a function of a `Task`"),
+        (["grow", "grow"], "two methods are named 'grow'"),
+        ([lambda task: iter([1])], "a candidate of the kind int"),
+    ],
+)
+def test_what_is_no_method_is_said(methods, told):
+    with pytest.raises(InputError, match=told):
+        sb.synthesize(total_examples(), methods=methods, budget=5)

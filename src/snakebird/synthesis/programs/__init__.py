@@ -15,6 +15,7 @@ from snakebird.synthesis.programs._found import (
     Evidence as Evidence,
     Found as Found,
 )
+from snakebird.synthesis.programs._methods import Method as Method, Task as Task
 from snakebird.synthesis.programs._prove import Proof as Proof, prove as prove
 from snakebird.synthesis.programs._standalone import to_python as to_python
 from snakebird.synthesis.programs._synthesize import repair as repair, synthesize as synthesize

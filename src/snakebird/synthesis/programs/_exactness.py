@@ -34,7 +34,8 @@ class Exactness:
 
     def right(self, weightings: Sequence[Any] | np.ndarray) -> np.ndarray:
         """Which rows of `[weighting, link]` answer every example."""
-        rows = np.asarray([[float(w) for w in row] for row in weightings]).reshape(-1, self.links)
+        rows = np.asarray([[float(w) for w in row] for row in weightings], float)
+        rows = rows.reshape(len(weightings), self.links)
         size = min(self._at_once, 1 << max(0, (len(rows) - 1)).bit_length())
         found = []
         for start in range(0, len(rows), size):

@@ -1,10 +1,11 @@
 """A search for programs: methods in turn, candidates held against what they never saw."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from snakebird.errors import InputError
 from snakebird.lowering._compiled import make_room
 from snakebird.machines import Machine
 from snakebird.synthesis.programs._checkpoint import Pass, Progress, name_of
@@ -16,7 +17,7 @@ from snakebird.synthesis.programs._found import (
     Found,
     Look,
 )
-from snakebird.synthesis.programs._growing import grown_programs
+from snakebird.synthesis.programs._methods import Method, Task
 from snakebird.synthesis.programs._names import spoken
 from snakebird.synthesis.programs._run_folder import RunFolder
 from snakebird.synthesis.programs._shrink import shortest, shrink
@@ -38,20 +39,11 @@ LINGERS, PATIENCE = 2.0, 20.0
 """And so many seconds at least; where there is no reference, many programs fit, and more are
 looked at."""
 
-REPAIR = "repair"
-"""The method that begins from a machine."""
-
-SHARES = {"automaton": 0.2, "grow": 0.4, "train": 0.6, "deepen": 1.0, REPAIR: 0.5}
-"""The part that each method may take of the time that is left, if another one follows."""
-
 MORE = 1.0
 """Few examples are fitted by many programs: a second method is tried so many times as long."""
 
 LONG = 24
 """Longer candidates often fit by chance, and are held against other inputs before they shrink."""
-
-MORE_ROWS = 120
-"""So many examples beside those given, once a program that fits them has failed on others."""
 
 TEACHING = 4
 """Failures within so many times the length of training go back into it."""
@@ -119,7 +111,7 @@ class Search:
             if self._teaches(failure):
                 self._hold_no_more(failure)
 
-    def run(self, methods: Sequence[str], template: Any, starts: int) -> Found:
+    def run(self, methods: Sequence[Method], template: Any, starts: int) -> Found:
         """Try the methods in turn, each with a share of the time; then the shortest."""
         if self.resumed:
             about = {"verified": len(self.verified), "rejected": len(self.rejected)}
@@ -128,25 +120,25 @@ class Search:
             for k, method in enumerate(methods):
                 if self._enough():
                     break
-                if not self._known.is_done(method, self.budget):
-                    self._have_a_turn(method, SHARES[method] if k + 1 < len(methods) else 1.0,
-                                      template, starts)  # fmt: skip
-                if self.verified and (self.examples.can_draw or method != methods[0]):
+                if not self._known.is_done(method.name, self.budget):
+                    part = method.share if k + 1 < len(methods) else 1.0
+                    self._have_a_turn(method, part, template, starts)
+                if self.verified and (self.examples.can_draw or k > 0):
                     break
         except KeyboardInterrupt:
             self.interrupted = "interrupted"
         self._keep()
         return self._found()
 
-    def _have_a_turn(self, method: str, part: float, template: Any, starts: int) -> None:
+    def _have_a_turn(self, method: Method, part: float, template: Any, starts: int) -> None:
         """One method, with a part of the time that is left."""
         share = part * (self.ends - time.monotonic())
         share = min(share, MORE * max(2.0, self.first)) if self.first else share
         ends = time.monotonic() + share
         self._be_quiet(self.course is not None)
-        self.look("method", {"method": method, "share": share})
+        self.look("method", {"method": method.name, "share": share})
         self._try(method, template, starts, ends)
-        self.finished[method] = None if time.monotonic() < ends else self.budget
+        self.finished[method.name] = None if time.monotonic() < ends else self.budget
         self.course = None
         self._keep()
 
@@ -175,26 +167,33 @@ class Search:
         """Seconds, without those that were spent on what earlier runs had done."""
         return time.monotonic() - self.began - self.again
 
-    def _try(self, method: str, template: Any, starts: int, ends: float) -> None:
+    def _try(self, method: Method, template: Any, starts: int, ends: float) -> None:
         """One method, again with the counterexamples that came up, until it finds no new ones."""
-        cut = self.course if self.course is not None and self.course.method == method else None
+        name, cut = method.name, self.course
+        cut = cut if cut is not None and cut.method == name else None
         for number in range(cut.number if cut else 0, PASSES):
             begun = time.monotonic()
-            course = cut or Pass(method, number, len(self.more), len(self.verified))
+            course = cut or Pass(name, number, len(self.more), len(self.verified))
             self.course, cut = course, None
             self._keep()
-            self._go_through(course, template, starts, ends)
+            self._go_through(course, method.programs(self._task(course, template, starts, ends)))
             exact = len(self.verified) - course.exact
-            self.attempts.append(Attempt(method, time.monotonic() - begun, len(course.seen), exact))
+            self.attempts.append(Attempt(name, time.monotonic() - begun, len(course.seen), exact))
             none_new = len(self.more) == course.more
             if self.verified or none_new or time.monotonic() > ends:
                 return
 
-    def _go_through(self, course: Pass, template: Any, starts: int, ends: float) -> None:
+    def _go_through(self, course: Pass, candidates: Iterable[Machine | None]) -> None:
         """The candidates of a pass, without those that were looked at."""
         left, begun = set(course.seen), time.monotonic()
         self._be_quiet(bool(left))
-        for machine in self._candidates(course, template, starts, ends):
+        for machine in candidates:
+            if not isinstance(machine, Machine | None):
+                raise InputError(
+                    f"a candidate of the kind {type(machine).__name__}",
+                    f"method {course.method}",
+                    "yield machines, or None where a round is over",
+                )
             name = None if machine is None else name_of(machine)
             if left and name is not None:
                 left = left - {name} if name in left else set()
@@ -227,40 +226,14 @@ class Search:
         least = LINGERS if self.examples.can_draw else PATIENCE
         return self._spent > self.first + max(least, LINGER * self.first)
 
-    def _candidates(
-        self, course: Pass, template: Any, starts: int, ends: float
-    ) -> Iterator[Machine | None]:
-        method, known = course.method, self.more[: course.more]
+    def _task(self, course: Pass, template: Any, starts: int, ends: float) -> Task:
+        """What a method is told in a pass."""
+        known = self.more[: course.more]
         train = replace(self.train, items=(*self.train.items, *known))
-        budget = max(1.0, ends - time.monotonic())
-        if method in ("grow", "deepen"):
-            if self.examples.can_draw:
-                more = MORE_ROWS if known else 24
-                extra = self.examples.fresh(self.length, more, seed=self.seed + 1)
-                train = replace(train, items=(*train.items, *extra.items))
-            deeper = {"keep": 48, "levels": 6} if method == "deepen" else {"keep": 24, "levels": 3}
-            return grown_programs(
-                train, seed=self.seed, budget=budget, look=self.look, near=self._near, **deeper
-            )
-        if method == "automaton":
-            from snakebird.synthesis.programs._automaton import automaton_programs
-
-            return automaton_programs(train, seed=self.seed, budget=budget)
-        from snakebird.synthesis.programs._templates import Layers
-        from snakebird.synthesis.programs._trained import repair_programs, trained_programs
-
-        if not isinstance(template, Machine):
-            template = (template or Layers()).machine(train)
-        search = repair_programs if method == REPAIR else trained_programs
-        return search(
-            template,
-            train,
-            starts=starts,
-            seed=self.seed,
-            budget=budget,
-            watch=self.look,
-            enough=lambda: self.first is not None and self._enough(),
-        )
+        return Task(
+            train, len(known), template, starts, self.seed, max(1.0, ends - time.monotonic()),
+            lambda: self.first is not None and self._enough(), self._near, self.look,
+        )  # fmt: skip
 
     def _consider(self, machine: Machine) -> None:
         """Make a candidate smaller, hold it against what it never saw, and keep it if right."""

@@ -5,7 +5,7 @@ from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
-from snakebird.errors import InputError, UnknownNameError, suggest
+from snakebird.errors import InputError
 from snakebird.machines import Machine
 from snakebird.synthesis.programs._checkpoint import Progress
 from snakebird.synthesis.programs._examples import Examples
@@ -13,21 +13,16 @@ from snakebird.synthesis.programs._found import (
     Found,
     Look,
 )
+from snakebird.synthesis.programs._methods import METHODS, REPAIR, chosen
 from snakebird.synthesis.programs._run_folder import RunFolder
-from snakebird.synthesis.programs._search import REPAIR, Search
-
-METHODS = ("automaton", "grow", "train", "deepen")
-"""The methods in order."""
-
-FEW = ("grow", "automaton", "train", "deepen")
-"""Their order where there is no reference to ask: an automaton fits anything, at some length."""
+from snakebird.synthesis.programs._search import Search
 
 
 def synthesize(
     examples: Examples,
     *,
     template: Any = None,
-    methods: Sequence[str] | None = None,
+    methods: Sequence[Any] | None = None,
     budget: float = 300.0,
     starts: int = 32,
     seed: int = 0,
@@ -42,7 +37,7 @@ def synthesize(
     * `template`: a machine with free links to complete, or a maker of one; by default programs
       are first grown neuron by neuron, then trained on templates chosen by the kinds of streams.
     * `methods`: some of "automaton", "grow", "train", "deepen", in the order in which they are
-      tried.
+      tried, and functions of your own from a `Task` to candidate machines.
     * `budget`: seconds; when they are spent, the best so far is given.
     * `starts`: how many machines are trained side by side; `seed` repeats a search.
     * `look`: called with a stage and what is known, as the search goes on.
@@ -60,20 +55,15 @@ def synthesize(
     >>> found.exact, [str(link) for link in found.machine.links]
     (True, ['output.result <- 2 * x.signal (instant)'])
     """
-    for name in methods or ():
-        if name not in METHODS:
-            raise UnknownNameError(
-                f"no method is named {name!r}", "methods", suggest(name, METHODS)
-            )
+    found = chosen(methods, examples, template)
     if budget <= 0:
         raise InputError(f"the budget is {budget} s", "synthesize", "write budget=300, in seconds")
-    usual = METHODS if examples.can_draw else FEW
-    chosen = tuple(methods or (("train",) if template is not None else usual))
-    asked = {"methods": chosen, "template": template, "starts": starts, "seed": seed}
+    names = tuple(method.name for method in found)
+    asked = {"methods": names, "template": template, "starts": starts, "seed": seed}
     folder, known = _folder(examples.check(), {**asked, "budget": budget}, out, resume)
     with nullcontext() if folder is None else closing(folder):
         search = Search.of(examples, seed, budget, look or _silent, folder, known)
-        return search.run(chosen, template, starts)
+        return search.run(found, template, starts)
 
 
 def _folder(
@@ -108,7 +98,7 @@ def repair(
     True
     """
     search = Search.of(examples.check(), seed, budget, look or _silent, None, Progress())
-    return search.run((REPAIR, "grow"), machine, starts)
+    return search.run((REPAIR, METHODS["grow"]), machine, starts)
 
 
 def _silent(stage: str, known: dict[str, Any]) -> None:

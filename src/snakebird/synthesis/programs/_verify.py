@@ -237,6 +237,8 @@ def _verify_fast(machine: Machine, examples: Examples) -> Verdict:
     machine = machine.replace(neurons={**machine.neurons, **sources})
     known = machine.linked | {link.source[0] for link in machine.links}
     spaces = {n: message_space(s.parameters) for n, s in sources.items() if n in known}
+    if not spaces:  # it answers the same whatever arrives
+        return verify(machine, examples, exact=False)
     longest = max(example.ticks for example in examples.items)
     run = _compiled(machine, [*examples.outputs], longest + examples.latency)
     items = list(enumerate(examples.items))
