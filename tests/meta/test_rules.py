@@ -62,6 +62,20 @@ def test_rows_learn_and_their_comparators_do_not():
 
 
 @pytest.mark.slow
+def test_rows_that_forget_learn_anew_after_a_switch():
+    tasks = mt.SwitchingRegression(inputs=3, every=20, ticks=60)
+    steps, options = 200, {"batch": 32, "relative": True, "key": KEY}
+    optimizer = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(3e-2))
+    found = meta.fit(
+        mr.rows_rule(3, forget=True), tasks, steps=steps, optimizer=optimizer, **options
+    )
+    rules = found.rule, mr.rows_rule(3, forget=True, frozen=True)
+    ours, frozen = (meta.evaluate(rule, tasks, key=KEY, count=128).mean for rule in rules)
+    assert ours.mean() < frozen.mean() / 4
+    assert ours[50:].mean() < 0.02 * frozen.mean()  # ten ticks after the second switch
+
+
+@pytest.mark.slow
 def test_gradients_pass_through_the_rows_and_keep_the_signs_of_links():
     tasks = mt.LinearRegression(inputs=2, ticks=5)
     rule, task = mr.rows_rule(2, forget=True), tasks.sample(KEY)

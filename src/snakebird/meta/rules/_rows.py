@@ -9,7 +9,7 @@ from snakebird import vvalues as vv
 from snakebird.lowering import lower
 from snakebird.machines import Link, Machine
 from snakebird.meta.rules._machine import MachineRule
-from snakebird.neurons import constant, neuron, source
+from snakebird.neurons import clip, constant, neuron, source
 
 _PLACE = {"x": {"signal": 1.0}}
 """Where rows of the memory begin in the matrix: they read the source `x`."""
@@ -41,8 +41,10 @@ def rows_machine(
     as much as the error, recursive least squares, the second memory being the inverse of the
     inputs' covariance. No coefficients above zero make the second memory unstable.
 
-    With `forget`, the second memory opens again, in all directions alike, by a learned amount every
-    tick and one more for each squared error: the machine learns anew when it is surprised.
+    With `forget`, the machine learns anew when it is surprised, by an error that is large for what
+    the second memory lets expect: then it drops a part of what the first one holds, and opens the
+    second again in all directions alike, both before it learns from the error. How surprising is
+    how much is learned.
 
     `frozen` leaves out the link by which the matrix changes; with `random` changes of the same
     size and place, but random, arrive there.
@@ -52,17 +54,19 @@ def rows_machine(
     """
     names = [f"f{k:03d}" for k in range(inputs)]
     neurons = _neurons(names, [f"o{k:02d}" for k in range(outputs)])
-    links = [*_given_links(), *_learned_links(names)]
-    changes = ["change.result"]
+    gain = "sight.result" if forget else "gain"
+    links = [*_given_links(gain), *_learned_links(names, gain)]
+    changes = [("change.result", 1.0)]
     if forget:
-        neurons |= _opening(names)
-        links += _opening_links()
-        changes.append("opening.result")
+        neurons |= _letting_go(names)
+        links += _letting_go_links()
+        changes += [("opening.result", 1.0), ("dropping.result", -1.0)]
     if random:
         neurons["chance"] = scrambled
         links.append(_now("self.delta", "chance.result"))
     if not frozen:
-        links += [_now("chance.x" if random else "self.delta", change) for change in changes]
+        to = "chance.x" if random else "self.delta"
+        links += [_now(to, change, weight) for change, weight in changes]
     return Machine(neurons, links, matrix_from="self.result", name="rows")
 
 
@@ -117,30 +121,67 @@ def _neurons(inputs: list[str], outputs: list[str]) -> dict[str, Any]:
     }
 
 
-def _opening(names: list[str]) -> dict[str, Any]:
-    """What opens the second memory again."""
+def _letting_go(names: list[str]) -> dict[str, Any]:
+    """What forgets when it is surprised: how much, and then both memories."""
     diagonal = {"gain": {name: {"x": {"signal": {name: 1.0}}} for name in names}}
     return {
-        "surprise": "inner",
+        "miss": "identity",
+        "missed": "inner",
+        "doubt": "inner",
+        "trust": "reciprocal",
+        "surprise": "gate",
+        "square": "product",
+        "alarm": clip(low=0.0, high=1.0),
+        "startled": "gate",
+        "opened": "identity",
         "all": constant(value=diagonal),
-        "seen": "gate",
         "opening": "gate",
+        "opened_x": "gate",
+        "sight": "identity",
+        "forgotten": "gate",
+        "dropped": "gate",
+        "dropping": "gate",
     }
 
 
-def _opening_links() -> list[Link]:
+def _letting_go_links() -> list[Link]:
     return [
-        _now("surprise.x", "error.result"),
-        _now("surprise.y", "error.result"),
-        _now("seen.mask", "given.signal"),
-        _now("seen.value", "all.result"),
-        _now("opening.value", "seen.result"),
-        _learned("opening.mask", "surprise.dot", 0.1),
-        Link("opening", "mask", ("one", "result"), 0.01),
+        _now("miss.x", "y.signal"),
+        _now("miss.x", "answer", -1.0),
+        _now("missed.x", "miss.result"),
+        _now("missed.y", "miss.result"),
+        _fixed("doubt.x", "x.signal"),
+        _now("doubt.y", "gain"),
+        _now("trust.x", "doubt.dot"),
+        Link("trust", "x", ("one", "result"), 0.1),
+        _now("surprise.mask", "trust.result"),
+        _now("surprise.value", "missed.dot"),
+        _now("square.x", "surprise.result"),
+        _now("square.y", "surprise.result"),
+        _learned("alarm.x", "surprise.result", 0.01),
+        _learned("alarm.x", "square.result", 0.01),
+        _now("startled.mask", "given.signal"),
+        _now("startled.value", "alarm.result"),
+        _learned("opened.x", "startled.result", 0.5),
+        # The second memory is open again in all directions, and so is what it says of x,
+        _now("opening.mask", "opened.result"),
+        _fixed("opening.value", "all.result"),
+        _now("opened_x.mask", "opened.result"),
+        _fixed("opened_x.value", "x.signal"),
+        _now("sight.x", "gain"),
+        _now("sight.x", "opened_x.result"),
+        # and the first one is dropped, with what it says.
+        _now("dropped.mask", "startled.result"),
+        _now("dropped.value", "answer"),
+        _now("error.x", "dropped.result"),
+        _now("forgotten.mask", "startled.result"),
+        _fixed("forgotten.value", "to_answer.result"),
+        _now("dropping.mask", "forgotten.result"),
+        _fixed("dropping.value", "self.result"),
     ]
 
 
-def _given_links() -> list[Link]:
+def _given_links(gain: str) -> list[Link]:
     """What is wired as it is: the error, the spread of the input, and where rows belong."""
     return [
         _fixed("self.accum", "self.result"),
@@ -152,7 +193,7 @@ def _given_links() -> list[Link]:
         _now("error.x", "answer", -1.0),
         _now("spread.y", "weighed.result"),
         _now("scaled.mask", "scale.result"),
-        _now("scaled.value", "gain"),
+        _now("scaled.value", gain),
         _now("scale.x", "spread.dot"),
         _now("taught.value", "scaled.result"),
         _now("taught.mask", "given.signal"),
@@ -164,12 +205,12 @@ def _given_links() -> list[Link]:
     ]
 
 
-def _learned_links(names: list[str]) -> list[Link]:
+def _learned_links(names: list[str], gain: str) -> list[Link]:
     """What is learned: three coefficients, and where the second memory begins."""
     return [
         Link("scale", "x", ("one", "result"), 1.0),
         _learned("change.x", "error_rows.result", 0.5),
-        _learned("weighed.x", "gain", 0.1),
+        _learned("weighed.x", gain, 0.1),
         *(Link("gain", name, ("x", "signal", name), 1.0) for name in names),
     ]
 
