@@ -72,7 +72,7 @@ def rounds(folder: Path, resume: bool) -> Result:
     """A fit without its training: what `fit` does with its folder, at no cost."""
     watch = Watch(folder=folder, resume=resume)
     with watch.catching():
-        watch.begin("some rounds")
+        watch.begin(run="some rounds")
         place = watch.saved()
         following, rows = (place.following, place.rows) if place else (0, _rows())
         for number in range(following if following >= 0 else 5, 5):

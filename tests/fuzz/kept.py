@@ -62,7 +62,7 @@ def rounds_seeds() -> tuple[bytes, ...]:
 
     with TemporaryDirectory() as folder:
         watch = Watch(folder=Path(folder))
-        watch.begin("a")
+        watch.begin(run="a")
         arrays: Any = (np.ones((2, 3)) for _ in Rows._fields)
         rows = Rows(*arrays)
         watch.after(Step("all", 3, 0.5, 1, (0.5, 1.5), 8, 1.25), rows)

@@ -1,6 +1,7 @@
 """What a neuron is, and the catalogue."""
 
 from snakebird.neurons._callables import call_neuron as call_neuron
+from snakebird.neurons._define import REGISTRY as REGISTRY, find as find, neuron as neuron
 from snakebird.neurons._growth import allocate_update as allocate_update, guard as guard
 from snakebird.neurons._images import (
     image_blur as image_blur,
@@ -62,15 +63,12 @@ from snakebird.neurons._sources import (
 from snakebird.neurons._stores import queue as queue, stack as stack
 from snakebird.neurons._superfluid import FUNCTION as FUNCTION, superfluid as superfluid
 from snakebird.neurons._type import (
-    REGISTRY as REGISTRY,
     RESULT as RESULT,
     Neuron as Neuron,
     NeuronType as NeuronType,
     Recipe as Recipe,
     Trainable as Trainable,
     building as building,
-    find as find,
-    neuron as neuron,
     trainable as trainable,
 )
 from snakebird.neurons._updates import (

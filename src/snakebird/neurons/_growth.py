@@ -9,7 +9,7 @@ from jax.core import Tracer
 
 from snakebird import vvalues as vv
 from snakebird.errors import MachineError, RoomError
-from snakebird.neurons._type import neuron
+from snakebird.neurons._define import neuron
 
 Names = tuple[str, ...]
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from snakebird import vvalues as vv
 from snakebird.neurons import _numbers as num
-from snakebird.neurons._type import neuron
+from snakebird.neurons._define import neuron
 
 
 def _on_images(function: Callable[[jax.Array], jax.Array], value: vv.VValue) -> vv.VValue:

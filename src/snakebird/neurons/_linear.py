@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from snakebird import vvalues as vv
+from snakebird.neurons._define import neuron
 from snakebird.neurons._parameters import refused
-from snakebird.neurons._type import neuron
 
 
 @neuron(keeps={"x": "result"})

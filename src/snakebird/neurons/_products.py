@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 from snakebird import vvalues as vv
 from snakebird.errors import SpaceError
-from snakebird.neurons._type import neuron
+from snakebird.neurons._define import neuron
 
 
 @neuron

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from snakebird import vvalues as vv
 from snakebird.neurons import _numbers as num
-from snakebird.neurons._type import neuron
+from snakebird.neurons._define import neuron
 
 Shape = tuple[int, ...]
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from snakebird import vvalues as vv
 from snakebird.errors import FileFormatError, MachineError
+from snakebird.neurons._define import neuron
 from snakebird.neurons._parameters import refused
-from snakebird.neurons._type import Neuron, neuron
+from snakebird.neurons._type import Neuron
 
 _NOTHING: dict[str, Any] = {}
 _ONE_ZERO = np.zeros(1)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from snakebird import vvalues as vv
 from snakebird.errors import MachineError
-from snakebird.neurons._type import neuron
+from snakebird.neurons._define import neuron
 
 
 @neuron(outputs=("result", "stack"), loops={"stack": "stack"})

@@ -6,7 +6,8 @@ to the output of that name, from where a link of weight 1 usually carries them t
 
 from snakebird import vvalues as vv
 from snakebird.errors import MachineError
-from snakebird.neurons._type import NeuronType, find, neuron
+from snakebird.neurons._define import find, neuron
+from snakebird.neurons._type import NeuronType
 
 FUNCTION = ":function"
 """The input and output of a superfluid neuron that carry its coefficients."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from snakebird import vvalues as vv
 from snakebird.errors import MachineError
-from snakebird.neurons._type import neuron
+from snakebird.neurons._define import neuron
 
 Names = tuple[str, ...]
 
