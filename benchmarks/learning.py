@@ -309,7 +309,7 @@ def m7() -> list[Row]:
         for arms, ticks in places:
             only = isinstance(rule, mr.GRURule | mr.DeltaRule) and arms != 5
             here = mt.Bandits(arms=arms, ticks=ticks)
-            curve = None if only else meta.evaluate(rule, here, key=TEST, count=512)
+            curve = None if only else meta.evaluate(rule, here, key=TEST, count=4096)
             sums = None if curve is None else curve.losses.sum(1)
             found[f"{arms} arms, {ticks} pulls"] = "" if sums is None else float(sums.mean())
         return found

@@ -98,8 +98,8 @@ def test_a_run_that_is_cut_goes_on(command, lines, monkeypatch):
     """Methods that are done are not repeated, and what failed is not forgotten."""
     tried = []
 
-    def candidates(self, course, *rest):
-        method = course.method
+    def candidates(self, method, *rest):
+        method = method.name
         tried.append(method)
         if method == "grow" and len(tried) > 1:
             return

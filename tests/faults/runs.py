@@ -23,8 +23,8 @@ from snakebird.errors import FitError, InputError, SnakebirdError
 from snakebird.fitting._train import Rows, Step
 from snakebird.fitting._watch import Watch
 from snakebird.machines import Machine, to_json
-from snakebird.synthesis.programs import Examples, Found, TokenDraw, synthesize
-from snakebird.synthesis.programs._checkpoint import Pass, Progress
+from snakebird.synthesis.programs import Examples, Found, Method, Task, TokenDraw, synthesize
+from snakebird.synthesis.programs._checkpoint import Progress
 from snakebird.synthesis.programs._run_folder import RunFolder
 from snakebird.synthesis.programs._search import Search
 
@@ -148,15 +148,7 @@ def candidates() -> tuple[Machine, ...]:
 
 
 class Given(Search):
-    """A search whose candidates are given, and looked at by the readable engine alone."""
-
-    def _candidates(
-        self, course: Pass, template: Any, starts: int, ends: float
-    ) -> Iterator[Machine | None]:
-        for level, machine in enumerate(candidates()):
-            self.look("grow", {"level": level})
-            yield machine
-            yield None
+    """A search whose candidates are looked at by the readable engine alone."""
 
     def _consider(self, machine: Machine) -> None:
         failure = sb.verify(machine, self.train).failure
@@ -171,6 +163,14 @@ class Given(Search):
         return self._as_found(min(self.verified, key=lambda one: len(one.links)), True, [], None)
 
 
+def given(task: Task) -> Iterator[Machine | None]:
+    """A method that knows its candidates."""
+    for level, machine in enumerate(candidates()):
+        task.look("grow", {"level": level})
+        yield machine
+        yield None
+
+
 def given_search(folder: Path, resume: bool) -> Result:
     """A search without its growth: what `synthesize` does with its folder, at little cost."""
     asked = {"methods": ("grow",), "budget": 600.0}
@@ -178,7 +178,7 @@ def given_search(folder: Path, resume: bool) -> Result:
     own, known = begin(folder, SUMS, asked)
     with closing(own):
         searching = Given.of(SUMS, 0, 600.0, lambda *told: None, own, known)
-        found = searching.run(("grow",), None, 2)
+        found = searching.run([Method("grow", given)], None, 2)
     attempts = [(one.method, one.candidates, one.exact) for one in found.evidence.attempts]
     return {"program": to_json(found.machine), "exact": found.exact, "attempts": attempts}
 

@@ -176,7 +176,7 @@ class Search:
             course = cut or Pass(name, number, len(self.more), len(self.verified))
             self.course, cut = course, None
             self._keep()
-            self._go_through(course, method.programs(self._task(course, template, starts, ends)))
+            self._go_through(course, self._candidates(method, course, template, starts, ends))
             exact = len(self.verified) - course.exact
             self.attempts.append(Attempt(name, time.monotonic() - begun, len(course.seen), exact))
             none_new = len(self.more) == course.more
@@ -226,14 +226,17 @@ class Search:
         least = LINGERS if self.examples.can_draw else PATIENCE
         return self._spent > self.first + max(least, LINGER * self.first)
 
-    def _task(self, course: Pass, template: Any, starts: int, ends: float) -> Task:
-        """What a method is told in a pass."""
+    def _candidates(
+        self, method: Method, course: Pass, template: Any, starts: int, ends: float
+    ) -> Iterable[Machine | None]:
+        """What a method gives in a pass."""
         known = self.more[: course.more]
         train = replace(self.train, items=(*self.train.items, *known))
-        return Task(
+        task = Task(
             train, len(known), template, starts, self.seed, max(1.0, ends - time.monotonic()),
             lambda: self.first is not None and self._enough(), self._near, self.look,
         )  # fmt: skip
+        return method.programs(task)
 
     def _consider(self, machine: Machine) -> None:
         """Make a candidate smaller, hold it against what it never saw, and keep it if right."""
