@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+import snakebird as sb
 from snakebird import meta
 from snakebird.errors import FitError
 from snakebird.meta import oracles, rules as mr, tasks as mt
@@ -143,6 +144,49 @@ def m2() -> list[Row]:
         return found | {"worst ratio to ridge": float(np.max(curve / best))}
 
     return compared("M2", rules, tasks, look)
+
+
+def m3() -> list[Row]:
+    """Keys that are bound anew; trained on 14 ticks, looked at to 1,400, and with more keys."""
+    key, tasks, many = jax.random.key(11), mt.Recall(), mt.Recall(keys=64, ticks=1400)
+    own = {"steps": 600, "rate": 3e-2, "relative": True, "batch": 64}
+    plain = {"steps": 3000, "rate": 5e-3}
+    rules = {
+        "delta rule, rate 1": (oracles.LeastMeanSquares(rate=1.0), None),
+        "rows": (mr.rows_rule(4), own),
+        "rows, Self frozen": (mr.rows_rule(4, frozen=True), {**own, "steps": 50}),
+        "rows, random changes": (mr.rows_rule(4, random=True), {**own, "steps": 50}),
+        "GRU": (mr.GRURule(6, 1, 24, key=key), plain),
+        "delta rule": (mr.DeltaRule(6, 1, 16, key=key), plain),
+    }
+
+    def look(rule: Any) -> Row:
+        row = {}
+        for ticks in (14, 1400):
+            curve = meta.evaluate(rule, tasks.with_ticks(ticks), key=TEST, count=256)
+            row[f"{ticks} ticks"] = float(curve.mean.mean())
+            row["diverged"] = curve.diverged
+        if isinstance(rule, mr.MachineRule) and not row["diverged"]:
+            row["64 keys"] = float(_widened(rule, many).mean.mean())
+        return row
+
+    return compared("M3", rules, tasks, look)
+
+
+def _widened(rule: Any, tasks: Any) -> Any:
+    """How a rule of rows does with more keys: its numbers, the same for every key."""
+    numbers: dict[tuple[str, str], list[float]] = {}
+    for link in rule.machine.links:
+        if link.trainable:
+            numbers.setdefault((link.to, link.source[0]), []).append(float(link.weight))
+    machine = mr.rows_machine(tasks.keys)
+    weights = [
+        np.mean(numbers[x.to, x.source[0]]) if x.trainable else x.weight for x in machine.links
+    ]
+    ports = ["answer.o00"]
+    low = sb.lower(machine.with_weights(weights), record=ports)
+    wide = mr.MachineRule(low, {"x": "x", "y": "y", "given": "given"}, ports)
+    return meta.evaluate(wide, tasks, key=TEST, count=16)
 
 
 def m4() -> list[Row]:
@@ -318,7 +362,7 @@ def m7() -> list[Row]:
 
 
 RUNGS: dict[str, Callable[[], list[Row]]] = {
-    "M1": m1, "M2": m2, "M4": m4, "M5": m5, "M6": m6, "M7": m7,
+    "M1": m1, "M2": m2, "M3": m3, "M4": m4, "M5": m5, "M6": m6, "M7": m7,
 }  # fmt: skip
 
 

@@ -52,8 +52,12 @@ def test_what_is_no_pair_of_sequences_is_refused():
 
 
 @pytest.mark.parametrize(
-    "tasks", [mt.Sinusoids(), mt.LinearRegression(inputs=3), mt.SwitchingRegression(ticks=70)]
-)
+    "tasks",
+    [
+        mt.Sinusoids(), mt.LinearRegression(inputs=3), mt.SwitchingRegression(ticks=70),
+        mt.Recall(keys=3),
+    ],
+)  # fmt: skip
 def test_targets_are_shown_one_tick_late(tasks):
     task = tasks.sample(KEY)
     assert task.x.shape[0] == task.y.shape[0] == tasks.ticks
@@ -130,3 +134,16 @@ def test_nets_to_train(data):
     step = jax.tree.map(lambda g: -0.1 * g, seen["gradient"])
     none = jax.tree.map(jnp.zeros_like, step)
     assert tasks.respond(task, world, 0, step)[1] < tasks.respond(task, world, 0, none)[1]
+
+
+def test_recall_asks_for_what_a_key_was_bound_to_before():
+    tasks = mt.Recall(keys=3, ticks=60)
+    task, held, bound_anew = tasks.sample(KEY), {}, 0
+    for x, shown, asked in zip(task.x, task.y[:, 0], task.target[:, 0], strict=True):
+        key = int(np.argmax(x))
+        assert float(asked) == held.get(key, 0.0)
+        bound_anew += key in held and held[key] != float(shown)
+        held[key] = float(shown)
+    assert 8 < bound_anew < 30
+    curve = meta.evaluate(meta.oracles.LeastMeanSquares(rate=1.0), tasks, key=KEY, count=4)
+    np.testing.assert_allclose(curve.losses, 0, atol=1e-20)

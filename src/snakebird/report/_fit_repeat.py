@@ -47,4 +47,4 @@ def _identifier(name: str) -> str:
 def _noise(fit: Fit) -> Iterator[str]:
     for name, kind in zip(fit.data.names, fit.problem.noise, strict=True):
         size = "" if kind.size is None else f"{float(kind.size):.6g}"
-        yield f'"{name}": sb.{type(kind).__name__}({size})'
+        yield f'"{name}": sb.fitting.{type(kind).__name__}({size})'

@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from matplotlib.figure import Figure
 
 from snakebird.errors import InputError
 from snakebird.fitting import Fit
+from snakebird.fitting._keeping import archive, write_whole
 from snakebird.report._fit_page import fit_page
 from snakebird.report._fit_plots import draw_data, draw_fit, plot_history, plot_residuals
 from snakebird.report._hole_plots import chosen_hole, draw_hole, plot_pareto
@@ -54,14 +54,12 @@ def _write(fit: Fit, folder: Path, laws: Mapping[str, Any], config: Mapping[str,
     for old in (folder / "plots").glob("*.svg"):
         old.unlink()
     for name, svg in drawn.items():
-        (folder / "plots" / f"{name}.svg").write_text(svg, "utf-8")
+        write_whole(folder / "plots" / f"{name}.svg", svg.encode())
     _write_json(folder / LAWS, {hole: _entries(found) for hole, found in laws.items()})
     settings = {**_config(fit), **config}
     _write_json(folder / CONFIG, settings)
-    np.savez(folder / WEIGHTS, **_weights(fit))
-    beside = folder / f"{PAGE}.tmp"
-    beside.write_text(fit_page(fit, laws, figures, settings), "utf-8")
-    os.replace(beside, folder / PAGE)
+    write_whole(folder / WEIGHTS, archive(_weights(fit)))
+    write_whole(folder / PAGE, fit_page(fit, laws, figures, settings).encode())
 
 
 def _by_hole(fit: Fit, laws: Any) -> dict[str, Any]:
@@ -95,7 +93,7 @@ def _svg(figure: Figure) -> str:
 
 
 def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    write_whole(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def _entries(found: Any) -> list[dict[str, Any]]:
