@@ -57,7 +57,7 @@ def compared(
                 rule, seconds = trained(rule, tasks, **options)
             except FitError:
                 name = f"{name}, untrained: every task diverged"
-        found = look(rule)
+        found = {k: "-" if v != v else v for k, v in look(rule).items()}
         numbers = size_of(rule) if options is not None else 0
         rows.append({"rung": rung, "rule": name, **found, "numbers": numbers, "seconds": seconds})
         print(rows[-1], flush=True)
@@ -166,9 +166,8 @@ def m3() -> list[Row]:
             curve = meta.evaluate(rule, tasks.with_ticks(ticks), key=TEST, count=256)
             row[f"{ticks} ticks"] = float(curve.mean.mean())
             row["diverged"] = curve.diverged
-        if isinstance(rule, mr.MachineRule) and not row["diverged"]:
-            row["64 keys"] = float(_widened(rule, many).mean.mean())
-        return row
+        wide = isinstance(rule, mr.MachineRule) and not row["diverged"]
+        return row | {"64 keys": float(_widened(rule, many).mean.mean()) if wide else "-"}
 
     return compared("M3", rules, tasks, look)
 

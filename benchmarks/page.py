@@ -77,6 +77,28 @@ def _count(value: Any) -> int:
     return value if isinstance(value, int) else 0
 
 
+def _learning(rows: dict[str, list[dict[str, Any]]]) -> str:
+    """What the machine that edits its own rows comes to on each rung."""
+    own = {rung: next(r for r in part if _is_ours(r)) for rung, part in rows.items()}
+    frozen = next((r for r in rows.get("M4", []) if "frozen" in r["rule"]), None)
+    says: dict[str, Callable[[dict[str, Any]], str]] = {
+        "M1": lambda r: f"sinusoids, 5 points: {r['K=5']:.2g}",
+        "M2": lambda r: f"regression: at worst {r['worst ratio to ridge']:.2f} of ridge's loss",
+        "M4": lambda r: (
+            f"switches: {frozen['mean loss'] / r['mean loss'] if frozen else 0:.1f} times better "
+            "than with its Self frozen"
+        ),
+        "M5": lambda r: f"digits in sequence: {r['after 5 pairs']} right",
+        "M6": lambda r: f"optimizer on 50 steps: {r['ratio to Adam']:.2f} of tuned Adam's loss",
+        "M7": lambda r: f"bandits, 10 arms: regret {r['10 arms, 100 pulls']:.1f}",
+    }
+    return "; ".join(says[rung](row) for rung, row in own.items() if rung in says)
+
+
+def _is_ours(row: dict[str, Any]) -> bool:
+    return row.get("rule", "rows") in ("rows", "rows that forget", "learned index")
+
+
 def _each(form: str) -> Callable[[list[dict[str, Any]]], str]:
     """A headline that says the same of every row."""
     return lambda rows: "; ".join(form.format_map(row) for row in rows)
@@ -130,9 +152,10 @@ HEADLINES: dict[str, Callable[[Any], str]] = {
             for r in rows["regression"]
         ]
     ),
+    "learning": lambda rows: _learning(rows),
     "faults": lambda rows: (
-        f"{_sum(rows, 'tried')} faults tried, {_sum(rows, 'survived')} survived, "
-        f"{_sum(rows, 'lost')} lost"
+        f"{_sum(rows['faults'], 'tried'):,} faults tried, {_sum(rows['faults'], 'kills')} kills "
+        f"among them, {_sum(rows['faults'], 'lost')} lost"
     ),
     "fuzzing": lambda rows: (
         f"{_sum(rows, 'inputs'):,} inputs to {len(rows)} readers, {_sum(rows, 'failures')} failures"

@@ -47,6 +47,7 @@ def test_help_leaves_the_heavy_libraries_alone(tmp_path):
 
 def test_without_arguments_it_helps(command):
     assert command().out == command("--help").out
+    assert command("--version").out == f"snakebird {snakebird.__version__}\n"
     assert command().code == 0
 
 

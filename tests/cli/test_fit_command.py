@@ -229,9 +229,9 @@ MISTAKES = {
         ('"rounds"', '"seed"'),
         "decay.py",
         (
-            "options has 'seed', which the command says",
+            "options has 'seed', which is an option of the command",
             "decay.py",
-            "see snakebird fit --help, and take it out of options",
+            "take it out of options; see snakebird fit --help, and type --seed",
         ),
     ),
     "options of another kind": (

@@ -279,3 +279,8 @@ def test_a_damaged_text_is_a_machine_or_a_clear_error(machine, place, damage):
     text = to_json(machine)
     place %= len(text)
     load_or_complain(text[:place] + damage + text[place + 1 :])
+
+
+def test_what_is_no_machine_is_not_saved(tmp_path):
+    with pytest.raises(MachineError, match=r"(?s)found dict, expected a machine.*sb\.lift"):
+        sb.save({}, tmp_path / "m.json")

@@ -136,3 +136,10 @@ def test_mistakes_are_explained(logistic):
     assert "rate" in error.value.hint
     with pytest.raises(FitError, match="the library is of z, the hole of x"):
         sb.discover(logistic[0], library=polynomials("z", 2))
+    with pytest.raises(FitError, match="library='monod' is no library of terms"):
+        sb.discover(logistic[0], library="monod")
+
+
+def test_a_law_has_no_laws(laws):
+    with pytest.raises(FitError, match="the hole rate is a law already"):
+        sb.discover(laws[0].fit)

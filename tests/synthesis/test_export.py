@@ -5,6 +5,7 @@ from hypothesis import given, settings, strategies as st
 
 import snakebird as sb
 from snakebird import vvalues as vv
+from snakebird.errors import InputError
 from snakebird.synthesis.laws._law import Law
 
 XY = ("x", "y")
@@ -86,6 +87,11 @@ def test_the_python_of_a_law_computes_the_law(module):
         np.testing.assert_allclose(function(x, y), EVERYTHING(x, y), rtol=1e-13)
     imports = [line for line in source.splitlines() if "import" in line]
     assert imports == [f"import {module}"]
+
+
+def test_a_function_needs_a_name():
+    with pytest.raises(InputError, match="'1x' is no name of a function"):
+        EVERYTHING.python(name="1x")
 
 
 def test_numpy_source_takes_arrays():

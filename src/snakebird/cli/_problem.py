@@ -35,6 +35,9 @@ def read_problem(path: Path, table: Path | None) -> Problem:
     """
     if table is not None and not table.exists():
         raise InputError("no such file", f"--data {table}", "give a table of data")
+    if path.suffix.lower() in (".csv", ".tsv", ".parquet"):
+        what, hint = "a table, where a Python file with the model belongs", "snakebird fit model.py"
+        raise InputError(what, str(path), f"write {hint} --data {path}")
     names = run_file(path, FIT)
     model = named(names, "model", path, "model = MyModel(...), what is to be fitted")
     if inspect.isclass(model):
@@ -80,6 +83,12 @@ def _read(table: Path, path: Path) -> Trajectories:
         raise type(error)(error.what, error.where, f"{error.hint}; {how}") from None
 
 
+def _instead(name: str) -> str:
+    """What to type in the place of an entry of `options`."""
+    own = {"starts": "--starts", "seed": "--seed", "budget": "--budget", "out": "--out"}
+    return f", and type {own[name]}" if name in own else ""
+
+
 def _options(names: Mapping[str, Any], path: Path) -> dict[str, Any]:
     options = names.get("options", {})
     if not isinstance(options, Mapping):
@@ -93,9 +102,9 @@ def _options(names: Mapping[str, Any], path: Path) -> dict[str, Any]:
     for name in options:
         if name in GIVEN:
             raise InputError(
-                f"options has {name!r}, which the command says",
+                f"options has {name!r}, which is an option of the command",
                 str(path),
-                "see snakebird fit --help, and take it out of options",
+                f"take it out of options; see snakebird fit --help{_instead(name)}",
             )
         if name not in known:
             raise UnknownNameError(

@@ -244,7 +244,8 @@ class _Check:
         if ravel_pytree(point)[0].size and found.size and found.dtype != jnp.float32:
             self.fail(
                 f"it gives {found.dtype} for float32",
-                "make arrays in the dtype of the inputs, or of Python numbers",
+                "make arrays in the dtype of the inputs; a choice between Python numbers alone,",
+                "vv.where(c, 1.0, {}), has JAX's own: write it as a parameter, *, one=1.0",
             )
 
     def slopes(self, rng: np.random.Generator, *, differences: bool) -> None:

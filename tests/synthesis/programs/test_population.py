@@ -87,6 +87,7 @@ TOKENS = Examples.from_reference(
 )
 
 
+@pytest.mark.slow
 def test_the_gradient_of_the_loss_is_that_of_finite_differences():
     machine = Layers(depth=1, neurons=("identity", "product")).machine(SUMS)
     problem = Problem.of(machine, SUMS, dtype=np.float64)
@@ -146,6 +147,7 @@ def test_training_finds_the_running_sum_and_traces_once(monkeypatch):
     assert np.isfinite(np.asarray(population.weights)).all()
 
 
+@pytest.mark.slow
 def test_links_that_are_out_or_frozen_stay_as_they_are():
     population = start(8)
     stands = population.stands.at[:, 0].set(0)

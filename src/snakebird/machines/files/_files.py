@@ -2,21 +2,27 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
-from snakebird.errors import FileFormatError, suggest
+from snakebird.errors import FileFormatError, MachineError, suggest
 from snakebird.machines._machine import Machine
 from snakebird.machines.files._decode import from_json
 from snakebird.machines.files._encode import to_json
 from snakebird.machines.files._made import Allowed
 
 
-def save(machine: Machine, path: str | os.PathLike[str]) -> None:
+def save(machine: Any, path: str | os.PathLike[str]) -> None:
     """Write a machine to one readable JSON file.
 
     The file is replaced in one step: whoever reads it finds the old machine or the new one.
     Raises `MachineError` for a machine with Python objects, before anything is written, and
     `FileFormatError` where there is no such folder.
     """
+    if not isinstance(machine, Machine):
+        raise MachineError(
+            f"found {type(machine).__name__}, expected a machine", "save",
+            "write sb.save(sb.lift(lowered), path) for one that is lowered",
+        )  # fmt: skip
     text = to_json(machine)
     place = Path(path)
     if not place.name or not place.parent.is_dir():

@@ -8,6 +8,7 @@ repeated about the best of them.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -35,7 +36,7 @@ def discover(
     fit: Fit,
     hole: str | None = None,
     *,
-    library: Library | None = None,
+    library: Any = None,
     terms: int = 6,
     candidates: int = 64,
 ) -> Laws:
@@ -57,7 +58,7 @@ def discover_many(
     fits: Sequence[Fit],
     hole: str | None = None,
     *,
-    library: Library | None = None,
+    library: Any = None,
     terms: int = 6,
     candidates: int = 64,
 ) -> list[Laws]:
@@ -66,6 +67,11 @@ def discover_many(
     name = _chosen(fits[0], hole)
     inputs = fits[0].holes[name].inputs
     library = default_library(inputs) if library is None else library
+    if not isinstance(library, Library):
+        raise FitError(
+            f"library={library!r} is no library of terms", "discover",
+            'write sb.synthesis.laws.monod("x"), + between two of them',
+        )  # fmt: skip
     if library.inputs != inputs:
         raise FitError(
             f"the library is of {', '.join(library.inputs)}, the hole of {', '.join(inputs)}",
@@ -81,10 +87,13 @@ def _chosen(fit: Fit, hole: str | None) -> str:
     if not names:
         raise FitError("the model has no hole", "discover", "put a Hole where the law should be")
     if hole is None and len(names) == 1:
-        return names[0]
+        hole = names[0]
     if hole not in names:
         what = "there are several holes" if hole is None else f"no hole is called {hole!r}"
         raise UnknownNameError(what, "discover", suggest(hole or "", names))
+    if hasattr(fit.holes[hole].model, "law"):
+        what, hint = f"the hole {hole} is a law already", "give the fit that the laws are of"
+        raise FitError(what, "discover", hint)
     return hole
 
 

@@ -211,6 +211,9 @@ class Law:
             return 1.5 * x * math.sin(x)
         <BLANKLINE>
         """
+        if not name.isidentifier():
+            what = f"{name!r} is no name of a function"
+            raise InputError(what, "Law.python", 'write python(name="rate"), for example')
         return _export.python(self, name=name, module=module)
 
     def machine(self, *, name: str = "law") -> Machine:

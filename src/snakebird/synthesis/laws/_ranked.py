@@ -101,8 +101,10 @@ class Laws:
     def missed(self) -> bool:
         """Whether even the best law misses the data by more than the trained hole did.
 
-        By an F-test of its squared residuals against those of the fit, in each column, at the
-        level of a thousandth. Then the true law is none of those that were tried, or there is none.
+        By F-tests at the level of a thousandth: of its squared residuals against those of the fit
+        in each column, and, where they exceed them by a quarter, of the excess in all columns
+        against what the numbers that the hole has more than the law would explain by chance. Then
+        the true law is none of those that were tried, or there is none.
         """
         one = self.entries[0]
         law, fit = one.judged.residual, one.refit.fits[one.judged.candidate.fit]
@@ -111,7 +113,17 @@ class Laws:
         mine, hole = ((x**2 * seen[0]) @ column for x in (law, fit.residual))
         limit = f_distribution.ppf(0.999, np.maximum(count, 1), np.maximum(count / 2, 1))
         # The noise of the fit counts what the hole was free to do.
-        return bool(np.any((mine > limit * np.maximum(hole, count)) & (count > 0)))
+        least = np.maximum(hole, count)
+        if np.any((mine > limit * least) & (count > 0)):
+            return True
+        left = min(hole.sum(), count.sum() - 1.0)
+        numbers = len(one.refit.coefficient[: one.terms]) + len(one.refit.others)
+        more = max(count.sum() - left - numbers, 1.0)
+        excess = (mine.sum() - left) / more
+        return bool(
+            mine.sum() > 1.25 * least.sum()
+            and excess > f_distribution.ppf(0.999, more, max(left, 1.0))
+        )
 
     def pareto(self) -> tuple[Ranked, ...]:
         """Of each number of terms the law that fits best, while more terms fit better."""
