@@ -242,6 +242,7 @@ def m5() -> list[Row]:
         "nearest class mean": (oracles.NearestMean(), None),
         "rows": (rows(), own),
         "rows, Self frozen": (rows(frozen=True), {**own, "steps": 20}),
+        "rows, random changes": (rows(random=True), {**own, "steps": 20}),
         "GRU": (mr.GRURule(75, 10, 32, key=key), {**own, "steps": 600}),
         "delta rule": (mr.DeltaRule(75, 10, 24, key=key), {**own, "steps": 600}),
     }
