@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.flatten_util import ravel_pytree
 
 import snakebird as sb
 from snakebird import meta
@@ -291,11 +292,34 @@ class Known(eqx.Module):
         return state, moves
 
 
+class CoordinateGRU(eqx.Module):
+    """A GRU that moves every number by its own slopes (M. Andrychowicz et al., NeurIPS 2016)."""
+
+    cell: eqx.nn.GRUCell
+    out: eqx.nn.Linear
+
+    def __init__(self, width: int, *, key: jax.Array):
+        own, last = jax.random.split(key)
+        self.cell = eqx.nn.GRUCell(2, width, key=own)
+        self.out = eqx.nn.Linear(width, 1, key=last)
+
+    def init(self, observation: Any, *, key: Any) -> Any:
+        slopes = ravel_pytree(observation["gradient"])[0]
+        return jnp.zeros((slopes.size, self.cell.hidden_size), slopes.dtype)
+
+    def __call__(self, state: Any, observation: Any) -> Any:
+        slopes, back = ravel_pytree(observation["gradient"])
+        size = jnp.log(jnp.abs(slopes) + 1e-8) / 10  # a slope as its size and its sign
+        state = jax.vmap(self.cell)(jnp.stack([size, jnp.sign(slopes)], 1), state)
+        return state, back(0.1 * jax.vmap(self.out)(state)[:, 0])
+
+
 def m6() -> list[Row]:
     """Nets to train: learned on 50 steps, used for 50, 200 and 1000, and on digits."""
     key, short = jax.random.key(9), mt.NetTraining(ticks=50)
     digits = mt.NetTraining(data="digits", hidden=32, classes=10, points=512, ticks=50)
     own, seconds = trained(meta.LearnedOptimizer(key=key), short, 300, 1e-2, batch=16)
+    gru, _ = trained(CoordinateGRU(4, key=key), short, 300, 1e-2, batch=16)
     rows = []
     for name, tasks in {"mixtures": short, "digits": digits}.items():
         for ticks in (50, 200, 1000):
@@ -304,6 +328,7 @@ def m6() -> list[Row]:
             ours = _final(own, longer, TEST, count)
             rows.append({
                 "rung": "M6", "nets on": name, "steps": ticks, "learned": ours,
+                "GRU": _final(gru, longer, TEST, count),
                 **{f"{k}, tuned": v for k, (v, _) in known.items()},
                 "Adam's rate": known["Adam"][1], "ratio to Adam": ours / known["Adam"][0],
                 "numbers": size_of(own), "seconds": seconds,

@@ -176,9 +176,12 @@ MISTAKES = {
         ('t, {"x": 2', 't, {"xx": 2'),
         "decay.py",
         (
-            "KeyError: 'x'",
-            "decay.py, line 10",
-            "mend that line",
+            "y['x'] is asked for, the state has 'xx'",
+            "decay.py: Decay",
+            (
+                "did you mean 'xx'? Or give y0={..., 'x': 1.0} for a state that has more than the "
+                "columns of the data"
+            ),
         ),
     ),
     "data with a column too many": (

@@ -284,3 +284,20 @@ def test_a_neuron_named_like_the_field_of_ticks(command):
     done = command("run", "open.json", "--ticks", "1")
     assert done.code == 2
     assert "'tick' would stand under the name of the tick itself" in done.err
+
+
+def test_a_fit_refuses_a_folder_of_other_files(command):
+    Path("decay.py").write_text(
+        "import snakebird as sb\n"
+        "model = object()\n"
+        "data = sb.Trajectories.of([0.0, 1.0], {'x': [1.0, 2.0]})\n"
+    )
+    Path("own").mkdir()
+    Path("own/config.json").write_text("mine")
+    done = command("fit", "decay.py", "--out", "own")
+    assert done.code == 2
+    assert done.err == (
+        "error: the folder has files that are of no run: config.json\n"
+        "  at --out own\n  hint: choose another folder\n"
+    )
+    assert Path("own/config.json").read_text() == "mine"

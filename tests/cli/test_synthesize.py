@@ -17,7 +17,7 @@ from rich.spinner import Spinner
 
 import snakebird as sb
 from snakebird.cli import _synthesize, _synthesize_watch
-from snakebird.cli._synthesize_watch import Watch, watching
+from snakebird.cli._synthesize_watch import Watch, described, watching
 from snakebird.synthesis.programs import Attempt, verify
 from snakebird.synthesis.programs._search import Search
 
@@ -167,11 +167,16 @@ def test_a_budget_of_a_second_keeps_the_best_so_far(command, lines, monkeypatch)
     done = command("synthesize", lines, "--budget", "1", "--methods", "train")
     assert done.code == 1
     assert "def program(x):" in done.out
-    assert "the best approximation has 1 links; it fails first at example " in done.out
+    assert "the best approximation has 1 link; it fails first at example " in done.out
     spent, how = done.err.splitlines()[-2:]
-    assert spent == "the budget of 1 s is spent; to go on with twice as much:"
-    assert how == (
-        "snakebird synthesize sums.jsonl --out runs/sums --budget 2s --starts 32 --seed 0 "
+    assert spent == "the budget of 1 s is spent; to go on with twice what was spent:"
+    told = json.loads(Path("runs/sums/evidence.json").read_text("utf-8"))["seconds"]
+    words = shlex.split(how)
+    at = words.index("--budget") + 1
+    assert float(words[at].removesuffix("s")) >= 2 * told >= 2
+    words[at] = "3s"
+    assert shlex.join(words) == (
+        "snakebird synthesize sums.jsonl --out runs/sums --budget 3s --starts 32 --seed 0 "
         "--methods train --resume"
     )
 
@@ -295,6 +300,12 @@ MISTAKES = {
         "write 90s, 5m or 1h",
     ),
     "letters.jsonl --starts 1": ("--starts 1", SYNTHESIZE, "give two starts or more"),
+    "letters.jsonl --seed=-1": ("--seed -1", SYNTHESIZE, "give 0 or a larger number"),
+    "letters.jsonl --methods auto,grow": (
+        "no method is named 'auto'",
+        "methods",
+        "did you mean 'automaton'?",
+    ),
     "letters.jsonl --tolerance=-1": (
         "--tolerance -1.0",
         SYNTHESIZE,
@@ -331,6 +342,7 @@ def test_mistakes(command, tmp_path, line):
     for wanted, said in zip(MISTAKES[line], (first[7:], second[5:], third[8:]), strict=True):
         assert wanted in (None, said)
     assert len(done.err.splitlines()) <= 4  # before it, at most which file is read
+    assert not Path("runs").exists()
 
 
 def test_plain_lines_of_one_stage_come_slowly(capsys):
@@ -407,3 +419,47 @@ def test_a_run_that_is_killed_goes_on(tmp_path):
     begun = max(k for k, entry in enumerate(after) if entry["stage"] == "resume")
     again = {entry["method"] for entry in after[begun:] if entry["stage"] == "method"}
     assert not again & set(done)
+
+
+@pytest.mark.parametrize("wrong", ["--methods grow,auto", "--budget soon", "--seed=-1"])
+def test_a_mistake_leaves_the_finished_run_where_it_is(command, lines, wrong):
+    page = Path("runs/sums/report.html")
+    page.parent.mkdir(parents=True)
+    page.write_text("done")
+    assert command("synthesize", lines, *wrong.split()).code == 2
+    assert page.read_text() == "done"
+    assert not Path("runs/sums.before").exists()
+
+
+def test_a_folder_of_other_files_is_refused(command, lines, monkeypatch):
+    monkeypatch.setattr(Search, "_candidates", lambda self, *rest: iter([total]))
+    own = Path("own/config.json")
+    own.parent.mkdir()
+    own.write_text("mine")
+    done = command("synthesize", lines, "--out", "own")
+    assert done.code == 2
+    assert done.err.splitlines()[-3:] == [
+        "error: the folder has files that are of no run: config.json",
+        "  at --out own",
+        "  hint: choose another folder",
+    ]
+    assert [path.name for path in own.parent.iterdir()] == ["config.json"]
+    assert own.read_text() == "mine"
+
+    Path("new").mkdir()
+    Path("new/sums.jsonl").write_text(LINES)  # what the command is given may stand there
+    assert command("synthesize", "new/sums.jsonl", "--out", "new").code == 0
+    assert command("synthesize", "new/sums.jsonl", "--out", "new").code == 0
+    page = Path("new/report.html")
+    page.unlink()  # as a run that was cut leaves it
+    assert command("synthesize", lines, "--out", "new").code == 0
+
+
+def test_the_help_names_every_method(command):
+    assert "automaton, grow, train and deepen" in " ".join(command("synthesize", "-h").out.split())
+
+
+def test_one_link_is_no_plural():
+    machine = echo.replace(name="echo")
+    assert described("verified", {"machine": machine, "links": 1}).endswith("of 1 link")
+    assert described("verified", {"machine": machine, "links": 2}).endswith("of 2 links")

@@ -33,6 +33,7 @@ def decayed(times, doses, rate=0.5):
 
 
 class TestDoses:
+    @pytest.mark.slow
     def test_one_at_the_start_and_one_between_observations(self):
         times = np.arange(9.0)
         x = decayed(times, [(0.0, 2.0), (3.5, 1.0)])

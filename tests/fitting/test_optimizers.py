@@ -65,6 +65,7 @@ def test_what_is_no_optimizer(wrong):
         fit(MODEL, DATA, optimizer=wrong, **QUICK)
 
 
+@pytest.mark.slow
 def test_columns_have_noise_of_their_own_or_share_it(plain):
     assert plain.noise["b"] > 1.3 * plain.noise["a"]
     found = fit(MODEL, DATA, noise=Gaussian(shared=True), **QUICK)
@@ -75,6 +76,7 @@ def test_columns_have_noise_of_their_own_or_share_it(plain):
     assert found.noise["a"] == pytest.approx(np.sqrt(np.sum(misses**2) / (42 - 3)), rel=0.02)
 
 
+@pytest.mark.slow
 def test_kinds_do_not_share_with_each_other():
     noise = {"a": Gaussian(shared=True), "b": Relative(shared=True)}
     found = fit(MODEL, DATA, noise=noise, **QUICK)

@@ -153,6 +153,7 @@ def test_observations_scatter_as_the_noise_says(noise):
 
 
 class TestProfile:
+    @pytest.mark.slow
     def test_costs_and_interval_are_those_of_the_closed_form(self, decay):
         seen = decay.data[0].values["x"]
 
@@ -222,6 +223,7 @@ def held():
     return fit(model, decayed(), y0={"x": 2.0, "hidden": 1.0}, rounds=1, **QUICK)
 
 
+@pytest.mark.slow
 class TestWhatCannotBeTold:
     def test_all_is_determined(self, decay):
         statement = identifiability(decay)

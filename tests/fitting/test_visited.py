@@ -41,10 +41,10 @@ def plain() -> np.ndarray:
     return seen("plainly")
 
 
-SLOW = [pytest.param(how, marks=pytest.mark.slow) for how in ("by vmap", "with many")]
+SLOW = [pytest.param(how, marks=pytest.mark.slow) for how in ("by map", "by vmap", "with many")]
 
 
-@pytest.mark.parametrize("how", ["by map", "with an array", *SLOW])
+@pytest.mark.parametrize("how", ["with an array", *SLOW])
 def test_what_a_hole_sees_rests_not_on_how_it_is_called(plain: np.ndarray, how: str):
     assert plain.shape == (5, 2)
     np.testing.assert_allclose(seen(how), plain, rtol=1e-6)

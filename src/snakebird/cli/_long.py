@@ -14,6 +14,9 @@ from snakebird.errors import InputError
 PAGE = "report.html"
 """What a finished run leaves."""
 
+_OF_A_RUN = (PAGE, "history.jsonl", "checkpoint*.json", "checkpoint*.npz")
+"""What tells the folder of a run from others."""
+
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -46,6 +49,21 @@ def clock(elapsed: float, budget: float) -> str:
 def tell(line: str) -> None:
     """Say something that is no result."""
     print(line, file=sys.stderr, flush=True)
+
+
+def make_way(folder: Path, *files: Path | None) -> None:
+    """Let a new run have a folder: that of a finished run is set aside, one of others refused."""
+    given = {file.resolve() for file in files if file is not None}
+    try:
+        found = [one for one in folder.iterdir() if one.resolve() not in given]
+    except OSError:  # there is none, or one that cannot be read
+        return
+    foreign = sorted(one.name for one in found if not one.name.startswith("."))
+    if foreign and not any(one.match(run) for one in found for run in _OF_A_RUN):
+        shown = ", ".join(foreign[:3]) + (", ..." if len(foreign) > 3 else "")
+        what = f"the folder has files that are of no run: {shown}"
+        raise InputError(what, f"--out {folder}", "choose another folder")
+    set_aside(folder, *files)
 
 
 def set_aside(folder: Path, *files: Path | None) -> None:

@@ -3,13 +3,14 @@
 import sys
 import warnings
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg
 
 from snakebird.cli._arguments import parsed
-from snakebird.cli._long import set_aside
+from snakebird.cli._long import make_way
 from snakebird.errors import InputError, SnakebirdError
 
 File = Annotated[Path | None, arg(metavar="PATH", help_behavior_hint="")]
@@ -165,8 +166,8 @@ def fit(
     asked = _fit.Asked(problem, data, folder, seed, starts, budget, resume, discover)
     given = _fit.read(asked)
     if not resume:
-        set_aside(folder, problem, data)
-    _can_write(folder, "--out")
+        make_way(folder, problem, data)
+        _can_write(folder, "--out")
     return _fit.run(given, asked)
 
 
@@ -193,7 +194,7 @@ def synthesize(
         budget: After how much time, in all, the best so far is given: 90s, 5m, 1h.
         starts: How many machines are trained side by side.
         seed: The seed of all that is random.
-        methods: What to try in which order, of grow, automaton and train: grow,train.
+        methods: What to try in which order, of automaton, grow, train and deepen: grow,train.
         tolerance: How far any answer may be off; by default answers are exactly equal.
         latency: How many ticks late the program may answer.
         out: The folder for the program, the report and the checkpoint, by default runs/NAME.
@@ -210,8 +211,8 @@ def synthesize(
 
         problem = read_problem(asked)
     if not resume:
-        set_aside(folder, examples)
-    _can_write(folder, "--out")
+        make_way(folder, examples)
+        _can_write(folder, "--out")
     return _synthesize.run(problem, asked)
 
 
@@ -245,6 +246,9 @@ def main(args: Sequence[str] | None = None) -> int:
     warnings.showwarning = _show_warning
     try:
         given = sys.argv[1:] if args is None else list(args)
+        if given == ["--version"]:
+            print(f"snakebird {version('snakebird')}")
+            return OK
         return parsed(given or ["--help"], COMMANDS)()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else OK if end.code is None else MISTAKE

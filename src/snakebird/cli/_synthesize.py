@@ -1,5 +1,7 @@
 """`snakebird synthesize`: from examples in a file to a program, and a folder to read."""
 
+import math
+
 from snakebird.cli._long import seconds_of, tell, terminated_like_interrupted
 from snakebird.cli._synthesize_asked import NAME, Asked, said
 from snakebird.cli._synthesize_problem import Problem
@@ -34,7 +36,7 @@ def _finish(found: Found, asked: Asked, budget: float) -> int:
     if found.interrupted:
         _say_how_to_go_on(asked)
     elif not found.exact:
-        _say_what_to_try(asked, budget, spent=found.evidence.seconds >= budget)
+        _say_what_to_try(asked, budget, found.evidence.seconds)
     return 0 if found.exact else 130 if found.interrupted else 1
 
 
@@ -58,9 +60,9 @@ def _say_how_to_go_on(asked: Asked) -> None:
         tell("interrupted before the search began; there is nothing to go on from")
 
 
-def _say_what_to_try(asked: Asked, budget: float, *, spent: bool) -> None:
-    if spent:
-        tell(f"the budget of {budget:g} s is spent; to go on with twice as much:")
-        tell(asked.again(budget=f"{2 * budget:g}s"))
+def _say_what_to_try(asked: Asked, budget: float, spent: float) -> None:
+    if spent >= budget:  # the last step may have taken it far beyond
+        tell(f"the budget of {budget:g} s is spent; to go on with twice what was spent:")
+        tell(asked.again(budget=f"{math.ceil(2 * spent)}s"))
     else:
         tell("the methods found nothing more; give more examples, other --methods or --seed")

@@ -34,6 +34,8 @@ class Asked(NamedTuple):
         seconds_of(self.budget, NAME)
         if self.starts < 2:
             raise InputError(f"--starts {self.starts}", NAME, "give two starts or more")
+        if self.seed < 0:
+            raise InputError(f"--seed {self.seed}", NAME, "give 0 or a larger number")
         if self.tolerance is not None and not 0 <= self.tolerance < float("inf"):
             raise InputError(f"--tolerance {self.tolerance}", NAME, "write --tolerance 0.001")
         if self.latency is not None and self.latency < 0:

@@ -11,6 +11,7 @@ from snakebird.cli._synthesize_asked import Asked
 from snakebird.cli._user import Purpose, errors_of, named, run_file
 from snakebird.errors import InputError
 from snakebird.synthesis.programs import Examples, Found, synthesize
+from snakebird.synthesis.programs._methods import chosen
 
 PROGRAM = Purpose(
     "give a Python file that defines examples",
@@ -40,10 +41,13 @@ def read_problem(asked: Asked) -> Problem:
     said = {"tolerance": asked.tolerance, "latency": asked.latency}
     said = {name: value for name, value in said.items() if value is not None}
     if asked.examples.suffix.lower() != ".py":
-        return Problem(Examples.read(asked.examples, **said))
-    names = run_file(asked.examples, PROGRAM)
-    examples = _examples(names, asked, said)
-    return Problem(examples, names.get("template"), asked.examples)
+        problem = Problem(Examples.read(asked.examples, **said))
+    else:
+        names = run_file(asked.examples, PROGRAM)
+        examples = _examples(names, asked, said)
+        problem = Problem(examples, names.get("template"), asked.examples)
+    chosen(asked.options["methods"], problem.examples, problem.template)  # known, all of them
+    return problem
 
 
 def _examples(names: Mapping[str, Any], asked: Asked, said: Mapping[str, Any]) -> Examples:
@@ -56,7 +60,8 @@ def _examples(names: Mapping[str, Any], asked: Asked, said: Mapping[str, Any]) -
     if not isinstance(given, Examples):
         what = f"examples is of the type {type(given).__name__}"
         raise InputError(what, str(asked.examples), f"write {_HOW}")
-    return replace(given, **said).check() if said else given
+    with errors_of(asked.examples, PROGRAM):
+        return (replace(given, **said) if said else given).check()
 
 
 _HOW = "examples = Examples.of([({'x': [1, 2]}, {'y': [1, 3]})]), or define reference and draws"

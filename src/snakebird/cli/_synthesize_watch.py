@@ -66,7 +66,7 @@ class Watch:
 
     def drawn(self, spinner: Spinner) -> RenderableType:
         """What a terminal shows below the lines that stay."""
-        best = f"best so far: {self.links} links" if self.links else "no exact program yet"
+        best = f"best so far: {_links(self.links)}" if self.links else "no exact program yet"
         left = clock(self.elapsed, self.budget)
         line = Text(f"{left}  {self.now}", no_wrap=True, overflow="ellipsis")
         spinner.update(text=line)
@@ -99,11 +99,15 @@ def described(stage: str, known: Mapping[str, Any]) -> str:
     if stage == "resume":
         return f"going on, with {known['verified']} programs and {known['rejected']} that failed"
     if stage == "verified":
-        return f"verified: a program of {known['links']} links"
+        return f"verified: a program of {_links(known['links'])}"
     if stage == "rejected":
-        return f"rejected: {len(known['machine'].links)} links; fails at {known['failure']}"
+        return f"rejected: {_links(len(known['machine'].links))}; fails at {known['failure']}"
     parts = [_part(name, value) for name, value in known.items() if name != "seconds"]
     return f"{stage}: {', '.join(part for part in parts if part)}"
+
+
+def _links(count: int) -> str:
+    return "1 link" if count == 1 else f"{count} links"
 
 
 def _part(name: str, value: Any) -> str:

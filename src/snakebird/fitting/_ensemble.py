@@ -80,7 +80,7 @@ class Ensemble:
         """
         first = self.fits[0]
         lane = first.lane(experiment)
-        at = np.atleast_1d(np.asarray(first.data[lane].times if times is None else times, float))
+        at = first.times_at(times, lane)
         # Members fitted in another batch measure their holes in other units.
         groups = {id(one.problem): [m for m in self.fits if m.problem is one.problem]
                   for one in self.fits}.values()  # fmt: skip

@@ -10,9 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from snakebird.equations import Explicit, Hole, Solver, redrawn, with_holes
+from snakebird.equations import Explicit, Solver
 from snakebird.errors import FitError, UnknownNameError, suggest
 from snakebird.fitting import _least_squares as ls
+from snakebird.fitting._asked import check_numbers
+from snakebird.fitting._equation import equation_of
 from snakebird.fitting._matching import matchable, matching, points_of
 from snakebird.fitting._noise import Noise
 from snakebird.fitting._optimizers import check_optimizer
@@ -20,10 +22,10 @@ from snakebird.fitting._problem import Batch
 from snakebird.fitting._result import Fit, LostError, result
 from snakebird.fitting._setup import Options, Setup, setup
 from snakebird.fitting._shooting import in_pieces
+from snakebird.fitting._starts import drawn_starts
 from snakebird.fitting._train import Rows, Step, Trainer, train
 from snakebird.fitting._trajectories import Trajectories
 from snakebird.fitting._validation import validated
-from snakebird.fitting._vector import vector_of
 from snakebird.fitting._watch import Watch
 
 MATCHING, PIECES, WHOLE = "matching", "shooting", "trajectories"
@@ -33,8 +35,6 @@ _EARLY = 2
 """For how many rounds on whole trajectories noise does not grow."""
 _JOINS = (1.0, 10.0, 100.0, 1000.0)
 """How much it counts, round by round, that pieces meet; one is the size of a state."""
-_SPREAD = 0.3
-"""How far the parameters of other starts lie from the given ones, on the scale without bounds."""
 
 
 def fit(
@@ -90,8 +90,9 @@ def fit(
     allow and that are needed. `starts` are trained side by side, the worse half dropped early.
     The best is returned; all runs with one `seed` are equal.
 
-    `budget` ends the training after so many seconds, an interrupt at once; either leaves what was
-    reached, and with `out`, a folder, a checkpoint that `resume=True` goes on from.
+    `budget` ends the training after so many seconds, an interrupt after the round that runs; either
+    leaves what was reached. A second interrupt raises `KeyboardInterrupt`. With `out`, a folder,
+    each round leaves a checkpoint that `resume=True` goes on from.
 
     Raises `EquationError`, `InputError`, `FitError` before any work where something does not fit,
     and `FitError` where no start survives.
@@ -109,6 +110,7 @@ def fit(
     """
     options = Options(y0, observe, noise, args, doses, t0, solver, random)
     watch = _watch(progress, budget, out, resume)
+    check_numbers(starts, seed, rounds, budget)
     plan = Plan(tuple(stages) if stages else None, starts, seed, rounds, optimizer, validation)
     with jax.enable_x64(True), watch.catching():
         found = _fit(model, [data], options, plan, watch)[0]
@@ -132,6 +134,7 @@ def fit_many(
     Far quicker than one after the other: they share one compilation and advance together.
     A list of models, one a data set, lets each start from its own; all are of one structure.
     """
+    check_numbers(starts, seed, rounds, None)
     watch = _watch(progress, None, None, False)
     plan = Plan(tuple(stages) if stages else None, starts, seed, rounds, optimizer)
     with jax.enable_x64(True), watch.catching():
@@ -164,13 +167,14 @@ def _fit(
     _check_stages(stages, given)
     check_optimizer(plan.optimizer)
     held = [] if plan.validation is None else list(plan.validation)
-    phi = jnp.asarray(np.concatenate([_draw(one, plan.starts, plan.seed) for one in given]))
+    phi = jnp.asarray(np.concatenate([drawn_starts(one, plan.starts, plan.seed) for one in given]))
     tables = [t for one in [*data, held] for e in one for t in (e.times, e.table)]
     watch.begin(
         data=tables, model=[np.asarray(phi)[0], given[0].problem.vector.names], stages=stages,
         starts=plan.starts, seed=plan.seed, rounds=plan.rounds,
         optimizer=type(plan.optimizer).__name__,
         noise=options.noise, args=options.args, solver=options.solver,
+        equation=equation_of(given[0].problem, given[0].vector[None], given[0].batch),
     )  # fmt: skip
     try:
         found = _through(stages, given, data, phi, plan, watch)
@@ -269,29 +273,6 @@ def _check_stages(stages: Sequence[str], given: list[Setup]) -> None:
             "stages",
             "begin with 'shooting' instead",
         )
-
-
-def _draw(given: Setup, starts: int, seed: int) -> np.ndarray:
-    """The vectors to start from: the model as given, then others, drawn anew."""
-    rows = [given.vector]
-    vector = given.problem.vector
-    p = len(vector.start)
-    for sequence in np.random.SeedSequence(seed).spawn(starts - 1):
-        own_seeds = sequence.generate_state(len(vector.holes) + 1)
-        rest, keys = own_seeds[0], dict(zip(vector.holes, map(_key, own_seeds[1:]), strict=True))
-        drawn = vector_of(with_holes(given.model, _redraw(keys))).start
-        shift = _SPREAD * np.random.default_rng(rest).standard_normal(p)
-        own = np.where(vector.hole >= 0, drawn, vector.start + shift)
-        rows.append(np.concatenate([own, given.vector[p:]]))
-    return np.stack(rows)
-
-
-def _key(seed: Any) -> Any:
-    return jax.random.wrap_key_data(jnp.asarray(np.array([0, seed], np.uint32)))
-
-
-def _redraw(keys: dict[str, Any]) -> Callable[[str, Hole], Hole]:
-    return lambda name, hole: redrawn(hole, keys[name])
 
 
 def _match(given: Any, data: Any, phi: Any, plan: Plan, watch: Watch, at: Any) -> Any:

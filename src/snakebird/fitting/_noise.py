@@ -15,6 +15,9 @@ from jaxtyping import Array, Float
 
 from snakebird.errors import EquationError
 
+_TINY = 1e-12
+"""What a logarithm takes for zero."""
+
 
 class Noise(eqx.Module):
     """A kind of scatter. `size` is its size, found from the data where it is `None`.
@@ -102,15 +105,14 @@ class LogNormal(Noise):
         self.size, self.shared = _sized(size, "LogNormal"), shared
 
     def residual(self, predicted: Any, observed: Any, size: Any) -> Any:
-        tiny = 1e-12
-        log = lambda x: jnp.log(jnp.maximum(x, tiny))
+        log = lambda x: jnp.log(jnp.maximum(x, _TINY))
         return (log(predicted) - log(observed)) / size
 
     def spread(self, predicted: Any, size: Any) -> Any:
         return size * jnp.abs(predicted)
 
     def drawn(self, predicted: Any, size: float, rng: np.random.Generator) -> Any:
-        return predicted * np.exp(size * rng.standard_normal(predicted.shape))
+        return np.maximum(predicted, _TINY) * np.exp(size * rng.standard_normal(predicted.shape))
 
 
 class Poisson(Noise):

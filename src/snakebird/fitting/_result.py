@@ -26,6 +26,9 @@ _solve = jax.jit(Problem.solve, static_argnums=0)
 _FAR = 4096
 """How many steps a prediction may take, which may reach far past the data."""
 
+_CLOSE = 1e-6
+"""How far before the start a time may lie, in parts of it."""
+
 
 @lru_cache(maxsize=32)
 def _far(problem: Problem) -> Problem:
@@ -103,15 +106,16 @@ class Fit:
         *,
         experiment: str | int = 0,
         start: Any = None,
-        conditions: Mapping[str, float] | None = None,
+        conditions: Mapping[str, Any] | None = None,
     ) -> dict[str, Float[np.ndarray, " n"]]:
         """The columns as the model sees them at `times`, by default those of the data.
 
         All is as in `experiment`, but for another `start`, a state, of whose entries those that are
         not named stay, and for other `conditions`, by name.
 
-        Raises `FitError` where the solution does not reach the times, or for a state of another
-        form, and `UnknownNameError` for what the experiments do not have.
+        Raises `FitError` where the solution does not reach the times, for times that do not ascend
+        or lie before the start, and for a state of another form, and `UnknownNameError` for what
+        the experiments do not have.
         """
         return self._solve(times, experiment, start, conditions or {})[1]
 
@@ -121,13 +125,13 @@ class Fit:
         *,
         experiment: str | int = 0,
         start: Any = None,
-        conditions: Mapping[str, float] | None = None,
+        conditions: Mapping[str, Any] | None = None,
     ) -> Any:
         """The state at `times`, a tree of arrays with time first; arguments as of `predict`."""
         return self._solve(times, experiment, start, conditions or {})[0]
 
     def _solve(
-        self, times: Any, experiment: str | int, start: Any, conditions: Mapping[str, float]
+        self, times: Any, experiment: str | int, start: Any, conditions: Mapping[str, Any]
     ) -> tuple[Any, dict[str, Any]]:
         lane = self.lane(experiment)
         with jax.enable_x64(True):
@@ -150,8 +154,16 @@ class Fit:
 
     def lane(self, experiment: str | int) -> int:
         """The position of an experiment."""
-        if isinstance(experiment, int):
-            return range(len(self.data))[experiment]
+        if isinstance(experiment, int | np.integer):
+            count = len(self.data)
+            if not -count <= experiment < count:
+                there = "there is 1 experiment" if count == 1 else f"there are {count} experiments"
+                raise FitError(
+                    f"experiment {experiment}: {there}",
+                    "fit",
+                    "give its name, or its position from 0 on",
+                )
+            return range(count)[experiment]
         names = [one.name for one in self.data]
         if experiment not in names:
             raise UnknownNameError(
@@ -159,14 +171,24 @@ class Fit:
             )
         return names.index(experiment)
 
-    def _under(self, conditions: Mapping[str, float], lane: int, batch: Batch) -> Batch:
+    def _under(self, conditions: Mapping[str, Any], lane: int, batch: Batch) -> Batch:
         """The batch with other conditions in a lane."""
         own = dict(batch.conditions)
         for name, value in conditions.items():
             if name not in own:
                 what = f"no condition is called {name!r}"
                 raise UnknownNameError(what, "predict", suggest(name, list(own)))
-            own[name] = own[name].at[0, lane].set(float(value))
+            try:
+                number = float(value)
+            except (TypeError, ValueError):
+                number = np.nan
+            if not np.isfinite(number):
+                raise FitError(
+                    f"the condition {name!r} is {value!r}"[:200],
+                    "predict(conditions=...)",
+                    "give a finite number",
+                )
+            own[name] = own[name].at[0, lane].set(number)
         return batch._replace(conditions=own)
 
     def _from(self, start: Any, lane: int, batch: Batch) -> Batch:
@@ -196,10 +218,17 @@ class Fit:
         moved = ravel_pytree(new)[0] - ravel_pytree(own)[0]
         return batch._replace(base=batch.base.at[0, lane].add(moved))
 
+    def times_at(self, times: Any, lane: int) -> Float[np.ndarray, " n"]:
+        """Times of an experiment, by default those of its data.
+
+        Raises `FitError` for times that do not ascend or lie before its start.
+        """
+        own = self.data[lane].times if times is None else times
+        return _checked(own, float(self.batch.t0[0, lane]), f"experiment {self.data[lane].name}")
+
     def batch_at(self, times: Any, lane: int) -> Batch:
         """This fit's batch with other output times in every lane."""
-        own = self.data[lane].times if times is None else times
-        at = np.atleast_1d(np.asarray(own, float))
+        at = self.times_at(times, lane)
         L, K = self.batch.times.shape[1], self.batch.values.shape[-1]
         shape = (1, L, len(at))
         return self.batch._replace(
@@ -222,6 +251,35 @@ class Fit:
 
 class LostError(FitError):
     """No start survived."""
+
+
+def _checked(times: Any, start: float, where: str) -> Float[np.ndarray, " n"]:
+    """Times in ascending order, none before the start; `FitError` for others."""
+    try:
+        at = np.atleast_1d(np.asarray(times, float))
+    except (TypeError, ValueError):
+        at = None
+    if at is None or at.ndim != 1 or not len(at):
+        what = f"the times are {times!r}"[:200]
+        raise FitError(what, where, "give a list of numbers in ascending order")
+    if not np.isfinite(at).all():
+        bad = int(np.argmin(np.isfinite(at)))
+        raise FitError(f"times[{bad}] is {at[bad]}", where, "give finite times only")
+    if np.any(np.diff(at) < 0):
+        bad = int(np.argmax(np.diff(at) < 0)) + 1
+        raise FitError(
+            f"times[{bad}] = {at[bad]:.9g} comes after times[{bad - 1}] = {at[bad - 1]:.9g}",
+            where,
+            "sort them: numpy.sort(times)",
+        )
+    # A time in single precision may lie a little before the same in double.
+    if at[0] < start - _CLOSE * abs(start):
+        raise FitError(
+            f"times[0] = {at[0]:.9g} is before the start t0 = {start:.9g}",
+            where,
+            "leave out earlier times, or fit with an earlier t0=",
+        )
+    return np.maximum(at, start)
 
 
 def _entry(values: Mapping[str, Any], name: str) -> Any:

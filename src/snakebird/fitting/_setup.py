@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from snakebird.equations import Delayed, Doses, Explicit, Parameter, Solver, resolve
 from snakebird.errors import EquationError, FitError, InputError, UnknownNameError, suggest
+from snakebird.fitting._asked import check_observed, first_call, noise_of
 from snakebird.fitting._field import is_delayed, rate_of
 from snakebird.fitting._noise import Gaussian, Noise, pools
 from snakebird.fitting._problem import Batch, Layout, Problem, batch_of, start_layout
@@ -83,7 +84,8 @@ def setup(model: Any, data: Trajectories, options: Options) -> Setup:
             type(model).__name__,
             "put a Hole, or a number as Positive(...), Bounded(...) or Free(...), into it",
         )
-    noise = _noise(options.noise, data.names)
+    noise = noise_of(options.noise, data.names)
+    check_observed(noise, data)
     problem = Problem(
         vector, unravel, data.names, observe, noise, layout,
         options.solver or _solver(model, process), args=options.args, scale=scale,
@@ -164,7 +166,9 @@ def _check_kind(model: Any, data: Any) -> None:
 def _template(model: Any, data: Trajectories, options: Options) -> Any:
     """A state with start values: the user's, the model's own, or the columns themselves."""
     if hasattr(model, "start"):
-        return _plain(resolve(model).start(_arguments(data, options)))
+        args, start = _arguments(data, options), resolve(model).start
+        first_call(lambda _, args: start(args), None, args, f"{type(model).__name__}.start")
+        return _plain(start(args))
     if options.y0 is not None:
         return options.y0
     return dict.fromkeys(data.names, 0.0)
@@ -229,14 +233,15 @@ def _check_field(
     """The field must give a tree like the state, and the observation a number a column."""
     args, solid = _arguments(data, options), resolve(model)
     t = jnp.asarray(float(data[0].times[0]))
-    rate = jax.eval_shape(lambda y: rate_of(solid, t, y, args), state)
+    field = lambda y, args: rate_of(solid, t, y, args)
+    rate = first_call(field, state, args, type(model).__name__)
     if _shapes(rate) != _shapes(state):
         raise EquationError(
             f"the vector field returns {_drawn(rate)}, the state is {_drawn(state)}",
             type(model).__name__,
             "return the rate of every entry of the state, in a tree of the same shape",
         )
-    seen = jax.eval_shape(lambda y: observe(t, y, args, solid), state)
+    seen = first_call(lambda y, args: observe(t, y, args, solid), state, args, "observe")
     for name in data.names:
         if seen[name].shape != ():
             raise EquationError(
@@ -276,17 +281,6 @@ def _starts(
             if layout.free[lane, entry] >= 0 and curve.known[column]:
                 base[lane, entry] = curve.values[0, column]
     return base, scale
-
-
-def _noise(given: Any, names: tuple[str, ...]) -> tuple[Noise, ...]:
-    if given is None:
-        given = Gaussian()
-    if isinstance(given, Noise):
-        return (given,) * len(names)
-    for name in given:
-        if name not in names:
-            raise UnknownNameError(f"no column is called {name!r}", "noise", suggest(name, names))
-    return tuple(given.get(name, Gaussian()) for name in names)
 
 
 def _sizes(

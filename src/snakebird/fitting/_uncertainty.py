@@ -104,7 +104,7 @@ class Posterior:
         Raises `FitError` where the solution does not reach `times`, or that of most draws.
         """
         lane = self.fit.lane(experiment)
-        at = np.atleast_1d(np.asarray(self.fit.data[lane].times if times is None else times, float))
+        at = self.fit.times_at(times, lane)
         if samples:
             key = jax.random.key(0) if key is None else key
             return self._drawn(at, lane, level, noise, samples, key)
@@ -315,7 +315,8 @@ def _spreads(fit: Fit, center: Float[np.ndarray, "K n"]) -> Float[np.ndarray, "K
     sizes = fit.batch.size[0]
     kinds = zip(fit.problem.noise, center, sizes, strict=True)
     with jax.enable_x64(True):
-        return np.stack([np.asarray(kind.spread(jnp.asarray(x), size)) for kind, x, size in kinds])
+        each = [np.asarray(kind.spread(jnp.asarray(x), size)) for kind, x, size in kinds]
+    return np.stack([np.broadcast_to(x, center.shape[1:]) for x in each])
 
 
 def bands_of(

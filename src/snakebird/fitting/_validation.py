@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from snakebird.errors import InputError
+from snakebird.fitting._asked import check_observed
 from snakebird.fitting._problem import Layout, batch_of
 from snakebird.fitting._setup import Setup
 from snakebird.fitting._smooth import smooth
@@ -22,6 +23,7 @@ def validated(
     An experiment of the data goes on from its own start; another starts in its first observation.
     """
     _check(given, data, validation)
+    check_observed(given.problem.noise, validation)
     names = [one.name for one in data]
     lanes = [names.index(one.name) if one.name in names else -1 for one in validation]
     row, d = given.batch, given.base.shape[1]

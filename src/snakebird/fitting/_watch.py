@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from snakebird.fitting._keeping import ANEW, Keeper, archive, arrays_of
 from snakebird.fitting._train import Rows, Step
 
 CHECKPOINT = "checkpoint.npz"
+_ASKED = "interrupted: ending after this round; press again to stop at once"
 
 
 class Place(NamedTuple):
@@ -95,8 +97,10 @@ class Watch:
         mark, lines, self.places = read(data, str(path))
         if mark != self.mark:
             other = sorted({x.split("=")[0] for x in {*mark.split()} ^ {*self.mark.split()}})
-            # A model's units and start values come from the data.
+            # A model's units and start values come from the data, what it gives from its args.
             other = ["data"] if "data" in other else other
+            if {"model", "args"} & {*other}:
+                other = [name for name in other if name != "equation"]
             raise FitError(
                 "the checkpoint belongs to a fit with other " + " and ".join(other),
                 str(path),
@@ -116,10 +120,17 @@ class Watch:
 
     @contextlib.contextmanager
     def catching(self) -> Iterator[None]:
-        """SIGINT and SIGTERM end the training after the round that is running."""
+        """SIGINT and SIGTERM end the training after the round that is running, and say so.
+
+        A second one raises `KeyboardInterrupt`; the checkpoint of the last round stays.
+        """
 
         def asked(name: str) -> None:
             self.stopped = f"interrupted by {name}"
+            # What is written in the midst of another write is refused; nothing may stop for it.
+            with contextlib.suppress(RuntimeError, OSError, ValueError, AttributeError):
+                sys.stderr.write(_ASKED + "\n")
+                sys.stderr.flush()
 
         try:
             with interrupts(asked):

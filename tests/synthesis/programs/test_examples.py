@@ -422,7 +422,7 @@ def test_a_reference_that_looks_ahead_is_refused_unless_its_latency_says_so():
     examples = Examples.from_reference(tomorrow, draws, length=7, latency=1)
     assert examples.latency == 1
     fails(
-        "it depends on what comes later",
+        "it depends on what comes later, or on chance",
         "drawn example 1",
         "or give latency=",
         lambda: Examples.from_reference(tomorrow, draws, length=7),
@@ -550,3 +550,16 @@ def test_draws_that_are_none_are_refused():
     fails("low is 0.5 and high is 0", "Reals", "Reals(-1, 1)", lambda: Reals(0.5, 0))
     fails("there is nothing to draw", "OneOf", "OneOf(0, 1)", lambda: OneOf())
     fails("there is no token to draw", "TokenDraw", 'TokenDraw("abc")', lambda: TokenDraw(""))
+
+
+@pytest.mark.parametrize("given", [3, None, "ab", (1, 2, 3)])
+def test_a_step_gives_a_state_and_an_answer(given):
+    with pytest.raises(InputError, match="expected the next state and the answer") as raised:
+        Examples.from_reference(Stepwise(lambda state, x: given, 0), {"x": Integers(0, 9)})
+    assert raised.value.hint == "return (state, answer)"
+
+
+def test_a_reference_that_depends_on_chance_is_told():
+    rng = np.random.default_rng(0)
+    with pytest.raises(InputError, match="or on chance"):
+        Examples.from_reference(lambda x: rng.random(len(x)).tolist(), {"x": Integers(0, 9)})

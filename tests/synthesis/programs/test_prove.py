@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import snakebird as sb
-from snakebird.errors import InputError, MachineError
+from snakebird.errors import InputError, MachineError, SnakebirdError
 from snakebird.synthesis.programs._examples import Examples, Integers, OneOf, Reals, TokenDraw
-from snakebird.synthesis.programs._prove import prove
+from snakebird.synthesis.programs._prove import Proof, prove
 from snakebird.synthesis.programs._prove_domains import as_domain
 from snakebird.synthesis.programs._reference import Stepwise
 from snakebird.synthesis.programs._verify import verify
@@ -387,5 +387,37 @@ def test_inputs_that_do_not_fit_are_refused():
     with pytest.raises(InputError, match="no neuron named 'output'"):
         prove(sb.Machine({"x": "source"}), SUM, {"x": int})
     with pytest.raises(InputError, match="step of the reference raised TypeError") as caught:
-        prove(summing(), SUM, {"z": int})
+        prove(machine({}, now("output", "y", ("z", "signal")), inputs=("z",)), SUM, {"z": int})
     assert "where z =" in caught.value.where
+
+
+@pytest.mark.parametrize(
+    ("reference", "inputs", "told"),
+    [
+        (lambda state, x: (state, x), {"x": int}, "is a function(?s:.*)sb.Stepwise"),
+        (Stepwise(lambda state, x: x, 0), {"x": int}, r"return \(state, answer\)"),
+        (Stepwise(step(lambda s, x: s + x), 0), [int], "inputs are a list"),
+        (
+            Stepwise(step(lambda s, word: s + word), 0),
+            {"word": int},
+            "the machine has no source named 'word'(?s:.*)known here: 'x'",
+        ),
+    ],
+)
+def test_what_is_given_to_prove_is_looked_at(reference, inputs, told):
+    with pytest.raises(SnakebirdError, match=told):
+        prove(summing(), reference, inputs)
+
+
+def test_a_step_of_one_value_is_told_with_a_latency_too():
+    with pytest.raises(InputError, match=r"return \(state, answer\)"):
+        prove(summing(), Stepwise(lambda state, x: x, 0), {"x": int}, latency=1)
+
+
+def test_what_is_found_is_no_machine():
+    with pytest.raises(InputError, match=r"give found\.machine"):
+        prove(object(), Stepwise(step(lambda s, x: s + x), 0), {"x": int})
+
+
+def test_a_proof_without_invariants_ends_there():
+    assert str(Proof(True, "induction")) == "proven for all inputs, by induction over ticks"

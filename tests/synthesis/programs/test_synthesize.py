@@ -164,8 +164,7 @@ def test_of_three_examples_none_is_held_out_and_the_statement_says_so():
     found = sb.synthesize(sb.Examples.of(FEW[:3]), **GROW)
     assert found.evidence.verdicts == ()
     assert found.statement == (
-        f"a program of {found.links} links that fits all 3 examples; "
-        "no other was there to verify it on"
+        "a program of 1 link that fits all 3 examples; no other was there to verify it on"
     )
 
 
@@ -315,6 +314,21 @@ def test_a_method_of_ones_own_is_told_of_its_failures():
     assert told[1] > 0
 
 
+def named_so(source: str, output: str, *others: str) -> sb.Machine:
+    names = source, *others
+    links = [sb.Link("output", output, (name, "signal"), 1, instant=True) for name in names]
+    return sb.Machine({**dict.fromkeys(names, "source"), "output": "output"}, links)
+
+
+def test_one_method_needs_no_list_and_a_candidate_may_ignore_what_arrives():
+    examples = sb.Examples.from_reference(
+        lambda x, y: list(x), {"x": sb.synthesis.Integers(-2, 2), "y": sb.synthesis.OneOf(1, 2)}
+    )
+    method = lambda task: iter([named_so("x", "result")])
+    for one in (method, sb.synthesis.Method("own", method)):
+        assert sb.synthesize(examples, methods=one, budget=20).exact
+
+
 @pytest.mark.parametrize(
     ("methods", "told"),
     [
@@ -322,8 +336,51 @@ def test_a_method_of_ones_own_is_told_of_its_failures():
         ([3], r"3 is no method(?s:.*)from|a function of a `Task`"),
         (["grow", "grow"], "two methods are named 'grow'"),
         ([lambda task: iter([1])], "a candidate of the kind int"),
+        (3, "3 is no method"),
+        (lambda task: None, "a method gives a NoneType(?s:.*)yield machines"),
+        (lambda task: named_so("x", "result"), "a method gives a Machine(?s:.*)yield machines"),
+        (lambda task: [named_so("y", "result")], "a candidate has no source 'x'(?s:.*)it has 'y'"),
+        (lambda task: [named_so("x", "res")], "a candidate gives 'res', asked is 'result'"),
+        (lambda task: [named_so("x", "result", "y")], "reads a source 'y', which no example has"),
     ],
 )
 def test_what_is_no_method_is_said(methods, told):
     with pytest.raises(InputError, match=told):
         sb.synthesize(total_examples(), methods=methods, budget=5)
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ({"budget": "5s"}, "the budget is '5s'"),
+        ({"budget": None}, "the budget is None"),
+        ({"budget": float("nan")}, "the budget is nan"),
+        ({"starts": "2"}, "starts is '2'"),
+        ({"starts": 0}, "starts is 0"),
+        ({"seed": -1}, "seed is -1"),
+        ({"seed": 1.5}, r"seed is 1\.5"),
+    ],
+)
+def test_options_of_another_kind_are_told(option, told):
+    with pytest.raises(InputError, match=told) as raised:
+        sb.synthesize(total_examples(), **option)
+    assert raised.value.hint.startswith(f"write {next(iter(option))}=")
+
+
+def test_a_list_is_no_examples():
+    for search in (sb.synthesize, lambda given: sb.repair(named_so("x", "result"), given)):
+        with pytest.raises(InputError, match="found list, expected examples") as raised:
+            search([("ab", [1, 2])])
+        assert "sb.Examples.of(" in raised.value.hint
+
+
+def test_a_repair_begins_from_a_machine(running):
+    with pytest.raises(InputError, match=r"give found\.machine"):
+        sb.repair(running, total_examples())
+
+
+def test_one_is_no_plural(running):
+    evidence = Evidence((), "nothing", (), 1.0, 0)
+    one = sb.Examples.of([([1], [1])])
+    found = Found(named_so("x", "result"), True, one, evidence)
+    assert found.statement.startswith("a program of 1 link that fits the only example; ")

@@ -121,20 +121,22 @@ class Found:
     def statement(self) -> str:
         """In one sentence: is it exact, on what was it checked, or where does it fail first."""
         if self.exact and not self.evidence.verdicts:
+            count = len(self.examples)
+            fitted = "the only example" if count == 1 else f"all {count} examples"
             return (
-                f"a program of {self.links} links that fits all {len(self.examples)} examples; "
+                f"a program of {_counted(self.links, 'link')} that fits {fitted}; "
                 "no other was there to verify it on"
             )
         if self.exact:
             return (
-                f"an exact program of {self.links} links, verified on "
-                f"{_examples(self.evidence.checked)} it never saw, "
-                f"up to {self.evidence.longest:,} ticks"
+                f"an exact program of {_counted(self.links, 'link')}, verified on "
+                f"{_counted(self.evidence.checked, 'example')} it never saw, "
+                f"up to {_counted(self.evidence.longest, 'tick')}"
             )
         where = f"; it fails first at {self.failure}" if self.failure else ""
         return (
             f"no exact program was found in {self.evidence.seconds:.0f} s; "
-            f"the best approximation has {self.links} links{where}"
+            f"the best approximation has {_counted(self.links, 'link')}{where}"
         )
 
     def __str__(self) -> str:
@@ -142,8 +144,8 @@ class Found:
         return f"{self.source.rstrip()}\n\n{self.statement}\n{proof}{self.evidence}"
 
 
-def _examples(count: int) -> str:
-    return "1 example" if count == 1 else f"{count:,} examples"
+def _counted(count: int, what: str) -> str:
+    return f"1 {what}" if count == 1 else f"{count:,} {what}s"
 
 
 Look = Callable[[str, dict[str, Any]], None]

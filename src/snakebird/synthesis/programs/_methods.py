@@ -1,9 +1,10 @@
 """The methods of a search: each gives candidate machines, from what it is told."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+from snakebird import vvalues as vv
 from snakebird.errors import InputError, UnknownNameError, suggest
 from snakebird.machines import Machine
 from snakebird.synthesis.programs._examples import Examples
@@ -137,13 +138,18 @@ FEW = ("grow", "automaton", "train", "deepen")
 """Their order where there is no reference to ask: an automaton fits anything, at some length."""
 
 
-def chosen(methods: Sequence[Any] | None, examples: Examples, template: Any) -> list[Method]:
-    """The methods to try: names, `Method`s, functions of a `Task`; by default the usual ones."""
+def chosen(methods: Any, examples: Examples, template: Any) -> list[Method]:
+    """The methods to try: names, `Method`s, functions of a `Task`; by default the usual ones.
+
+    One alone need not be in a list.
+    """
     if methods is None:
         usual = tuple(METHODS) if examples.can_draw else FEW
         methods = ("train",) if template is not None else usual
     if isinstance(methods, str):
         methods = methods.replace(",", " ").split()
+    if isinstance(methods, Method) or not isinstance(methods, Iterable):
+        methods = [methods]
     found = [_method(one) for one in methods]
     names = [one.name for one in found]
     for name in names:
@@ -168,3 +174,41 @@ def _method(given: Any) -> Method:
         return Method(name, cast(Any, given))
     hint = "give a name, or a function of a `Task` that yields machines"
     raise InputError(f"{given!r} is no method", "methods", hint)
+
+
+def candidates_of(method: Method, task: Task) -> Iterable[Any]:
+    """What a method gives, if that can be gone through; raises `InputError` for anything else."""
+    given: Any = method.programs(task)
+    if isinstance(given, Machine) or not isinstance(given, Iterable):
+        what = f"a method gives a {type(given).__name__}, expected machines one after the other"
+        raise InputError(what, f"method {method.name}", "yield machines, where it returns one")
+    return given
+
+
+def check_names(machine: Machine, examples: Examples, method: str) -> None:
+    """Raise `InputError` for a candidate with streams of names that the examples do not know.
+
+    It may lack a source, which it ignores then, and give more than is asked.
+    """
+    where = f"method {method}"
+    strange = [name for name in _waiting(machine) if name not in examples.inputs]
+    lacking = [name for name in examples.inputs if name not in machine.neurons]
+    if strange and lacking:
+        what = f"a candidate has no source {lacking[0]!r}"
+        raise InputError(what, where, f"it has {strange[0]!r}: name sources as the examples do")
+    if strange:
+        what = f"a candidate reads a source {strange[0]!r}, which no example has"
+        raise InputError(what, where, suggest(strange[0], examples.inputs))
+    given = {link.input: None for link in machine.links if link.to == "output"}
+    strange = [name for name in given if name not in examples.outputs]
+    lacking = [name for name in examples.outputs if name not in given]
+    if strange and lacking and machine.matrix_from is None:
+        what = f"a candidate gives {strange[0]!r}, asked is {lacking[0]!r}"
+        raise InputError(what, where, f"end its links at output.{lacking[0]}")
+
+
+def _waiting(machine: Machine) -> list[str]:
+    """The sources that are read and give nothing by themselves."""
+    read = {link.source[0] for link in machine.links}
+    outside = {name: x for name, x in machine.neurons.items() if x.type.external and name in read}
+    return [name for name, x in outside.items() if not vv.count(x.parameters.get("default", {}))]

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from snakebird import vvalues as vv
-from snakebird.errors import InputError, SnakebirdError, suggest
+from snakebird.errors import InputError, SnakebirdError, UnknownNameError, suggest
 from snakebird.machines import Machine, tick
 from snakebird.synthesis.programs._exact import exact_tree, exactly
 from snakebird.synthesis.programs._example import Example
@@ -22,7 +22,7 @@ from snakebird.synthesis.programs._prove_induction import (
     spoken_of,
 )
 from snakebird.synthesis.programs._prove_symbols import Unprovable
-from snakebird.synthesis.programs._reference import Stepwise
+from snakebird.synthesis.programs._reference import Stepwise, state_and_answer
 from snakebird.synthesis.programs._values import show, value_tree
 from snakebird.synthesis.programs._verify import OUTPUT, Failure
 
@@ -58,13 +58,13 @@ class Proof:
         if self.kind == "finite cases":
             return f"proven for all inputs: all {self.pairs} states that can be reached agree"
         lines = "".join(f"\n  {text}" for text in self.invariants)
-        return f"proven for all inputs, by induction over ticks:{lines}"
+        return f"proven for all inputs, by induction over ticks{':' if lines else ''}{lines}"
 
 
 def prove(
-    machine: Machine,
-    reference: Stepwise,
-    inputs: Mapping[str, Any],
+    machine: Any,
+    reference: Any,
+    inputs: Any,
     *,
     latency: int = 0,
     seconds: float = 60.0,
@@ -73,9 +73,10 @@ def prove(
 ) -> Proof:
     """Prove or refute that a machine answers as a reference, for all sequences of inputs.
 
-    `inputs` say what may arrive at each source: a list of values, a `Draw`, or a type: `int` for
-    any whole number, `Fraction` for any number, `str` for any token. With a `latency` the machine
-    answers so many ticks later.
+    `machine` is a `Machine`, `reference` a `Stepwise`, one step and the state it starts from.
+    `inputs` say what may arrive at each source, by name: a list of values, a `Draw`, or a type:
+    `int` for any whole number, `Fraction` for any number, `str` for any token. With a `latency`
+    the machine answers so many ticks later.
 
     Where the states that can be reached are at most `pairs`, all are gone through, in exact
     arithmetic. Else z3 proves by induction that machine and reference agree: their numbers are
@@ -83,7 +84,8 @@ def prove(
     unknown numbers; it may compare and add them, and keep numbers in tuples, and in dicts and
     sets by token. Of those it may read and write only what stands at a token that arrives.
 
-    Raises `InputError` for inputs that do not fit, `MachineError` where z3 is not installed.
+    Raises `InputError` for inputs that do not fit, `UnknownNameError` for those of other names
+    than the machine's sources have, `MachineError` where z3 is not installed.
 
     >>> from snakebird.machines import Link, Machine
     >>> now = Link("output", "result", ("x", "signal"), 2, instant=True)
@@ -91,6 +93,7 @@ def prove(
     >>> print(prove(double, Stepwise(lambda state, x: (state, 2 * x), 0), {"x": [0, 1]}))
     proven for all inputs: all 1 states that can be reached agree
     """
+    _check_asked(machine, reference, inputs)
     domains = {name: as_domain(name, given) for name, given in inputs.items()}
     pair = _Pair(exactly(machine), reference, domains, latency)
     clock = Clock(time.monotonic() + seconds)
@@ -104,6 +107,27 @@ def prove(
         return Proof(False, counterexample=refuted.failure)
     except Unprovable as none:
         return Proof(None, reason=str(none))
+
+
+def _check_asked(machine: Any, reference: Any, inputs: Any) -> None:
+    if not isinstance(machine, Machine):
+        what = f"found {type(machine).__name__}, expected a machine"
+        raise InputError(what, "prove", "of what synthesize found, give found.machine")
+    if not isinstance(reference, Stepwise):
+        raise InputError(
+            f"the reference is a {type(reference).__name__}, expected a Stepwise",
+            "prove",
+            "give sb.Stepwise(step, start), where step(state, x=...) gives (state, answer)",
+        )
+    if not isinstance(inputs, Mapping):
+        what = f"inputs are a {type(inputs).__name__}, expected what may arrive by source"
+        raise InputError(what, "prove", 'write {"x": int}')
+    free = [n for n, x in machine.neurons.items() if x.type.external and n not in inputs]
+    for name in inputs:
+        # A machine may lack a source that it would ignore.
+        if name not in machine.neurons and free:
+            what = f"the machine has no source named {name!r}"
+            raise UnknownNameError(what, "prove, inputs", suggest(str(name), free))
 
 
 def _induced(pair: "_Pair", states: list[tuple[Any, Any]], pairs: int, clock: Clock) -> Proof:
@@ -178,7 +202,7 @@ class _Pair:
 
     def _stepped(self, state: Any, arriving: Mapping[str, Any]) -> tuple[Any, Any]:
         try:
-            state, answer = self.step(state, **arriving)
+            return state_and_answer(self.step(state, **arriving))
         except SnakebirdError:
             raise
         except Exception as error:
@@ -188,7 +212,6 @@ class _Pair:
                 f"prove, where {came} arrives",
                 "it is called as step(state, x=..., ...) and gives a state and an answer",
             ) from error
-        return state, answer
 
     def _refute(
         self, history: Any, last: Any, name: str, expected: Any, found: Any, reason: str
@@ -214,7 +237,7 @@ def _delayed(step: Any, latency: int) -> Any:
 
     def later(state: Any, **inputs: Any) -> tuple[Any, Any]:
         own, waiting = state
-        own, answer = step(own, **inputs)
+        own, answer = state_and_answer(step(own, **inputs))
         return (own, (*waiting[1:], answer)), waiting[0]
 
     return later

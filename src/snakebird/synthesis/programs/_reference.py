@@ -33,10 +33,22 @@ class Stepwise:
     def __call__(self, **inputs: Sequence[Value]) -> Any:
         state, answers = self.start, []
         for now in zip(*inputs.values(), strict=True):
-            state, answer = self.step(state, **dict(zip(inputs, now, strict=True)))
+            given = self.step(state, **dict(zip(inputs, now, strict=True)))
+            state, answer = state_and_answer(given)
             answers.append(answer)
         names = _names(answers)
         return {name: [answer[name] for answer in answers] for name in names} if names else answers
+
+
+def state_and_answer(given: Any) -> tuple[Any, Any]:
+    """What a step gave; raises `InputError` for anything but the two."""
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise InputError(
+            f"a step gives {given!r}, expected the next state and the answer",
+            "the reference",
+            "return (state, answer)",
+        )
+    return given[0], given[1]
 
 
 def _names(answers: Sequence[Any]) -> tuple[str, ...]:
@@ -103,7 +115,9 @@ def check_causal(reference: Reference, example: Example, *, latency: int, tolera
         if differ or difference(whole, first) > 2 * tolerance:
             raise InputError(
                 f"the answer {name!r} at tick {t} is {show(first)} after {half} ticks, and "
-                f"{show(whole)} after {example.ticks}: it depends on what comes later",
+                f"{show(whole)} after {example.ticks}: it depends on what comes later, "
+                "or on chance",
                 example.where,
-                "answer from what has arrived, or give latency=, the ticks the answer needs more",
+                "answer from what has arrived, without chance, or give latency=, the ticks the "
+                "answer needs more",
             )

@@ -17,7 +17,7 @@ from snakebird.synthesis.programs._found import (
     Found,
     Look,
 )
-from snakebird.synthesis.programs._methods import Method, Task
+from snakebird.synthesis.programs._methods import Method, Task, candidates_of, check_names
 from snakebird.synthesis.programs._names import spoken
 from snakebird.synthesis.programs._run_folder import RunFolder
 from snakebird.synthesis.programs._shrink import shortest, shrink
@@ -207,6 +207,7 @@ class Search:
                     break
                 continue
             if name not in course.seen:
+                check_names(machine, self.train, course.method)
                 self._consider(machine)
                 course.seen.append(name)
                 self._keep()
@@ -236,7 +237,7 @@ class Search:
             train, len(known), template, starts, self.seed, max(1.0, ends - time.monotonic()),
             lambda: self.first is not None and self._enough(), self._near, self.look,
         )  # fmt: skip
-        return method.programs(task)
+        return candidates_of(method, task)
 
     def _consider(self, machine: Machine) -> None:
         """Make a candidate smaller, hold it against what it never saw, and keep it if right."""

@@ -1,7 +1,7 @@
 """`synthesize`: from examples to the shortest program that is verified."""
 
-from collections.abc import Sequence
 from contextlib import closing, nullcontext
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +19,21 @@ from snakebird.synthesis.programs._search import Search
 
 
 def synthesize(
-    examples: Examples,
+    examples: Any,
     *,
     template: Any = None,
-    methods: Sequence[Any] | None = None,
-    budget: float = 300.0,
-    starts: int = 32,
-    seed: int = 0,
+    methods: Any = None,
+    budget: Any = 300.0,
+    starts: Any = 32,
+    seed: Any = 0,
     look: Look | None = None,
     out: str | Path | None = None,
     resume: bool = False,
 ) -> Found:
     """Find a program that answers examples exactly, as short and as plain as it can be had.
 
-    * `examples`: what the program should do. With a reference, inputs that are longer and drawn
-      differently are made to verify it on; without one the longest examples are held out.
+    * `examples`: what the program should do, as `Examples`. With a reference, inputs that are
+      longer and drawn differently are made to verify it on; without one the longest are held out.
     * `template`: a machine with free links to complete, or a maker of one; by default programs
       are first grown neuron by neuron, then trained on templates chosen by the kinds of streams.
     * `methods`: some of "automaton", "grow", "train", "deepen", in the order in which they are
@@ -55,15 +55,30 @@ def synthesize(
     >>> found.exact, [str(link) for link in found.machine.links]
     (True, ['output.result <- 2 * x.signal (instant)'])
     """
+    _check_asked("synthesize", examples, budget, starts, seed)
     found = chosen(methods, examples, template)
-    if budget <= 0:
-        raise InputError(f"the budget is {budget} s", "synthesize", "write budget=300, in seconds")
     names = tuple(method.name for method in found)
     asked = {"methods": names, "template": template, "starts": starts, "seed": seed}
     folder, known = _folder(examples.check(), {**asked, "budget": budget}, out, resume)
     with nullcontext() if folder is None else closing(folder):
         search = Search.of(examples, seed, budget, look or _silent, folder, known)
         return search.run(found, template, starts)
+
+
+def _check_asked(where: str, examples: Any, budget: Any, starts: Any, seed: Any) -> None:
+    if not isinstance(examples, Examples):
+        raise InputError(
+            f"found {type(examples).__name__}, expected examples",
+            where,
+            'write sb.Examples.of([("ab", [1, 2])]), or sb.Examples.from_reference(...)',
+        )
+    if not isinstance(budget, Real) or isinstance(budget, bool) or not float(budget) > 0:
+        said = repr(budget) if isinstance(budget, str) else f"{budget} s"
+        raise InputError(f"the budget is {said}", where, "write budget=300, in seconds")
+    for name, value, least, usual in (("starts", starts, 1, 32), ("seed", seed, 0, 0)):
+        if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+            hint = f"write {name}={usual}, or another whole number"
+            raise InputError(f"{name} is {value!r}", where, hint)
 
 
 def _folder(
@@ -78,12 +93,12 @@ def _folder(
 
 
 def repair(
-    machine: Machine,
-    examples: Examples,
+    machine: Any,
+    examples: Any,
     *,
-    budget: float = 60.0,
-    starts: int = 32,
-    seed: int = 0,
+    budget: Any = 60.0,
+    starts: Any = 32,
+    seed: Any = 0,
     look: Look | None = None,
 ) -> Found:
     """Find the program nearest to a damaged one that answers the examples exactly.
@@ -97,6 +112,10 @@ def repair(
     >>> repair(damaged, examples).exact
     True
     """
+    _check_asked("repair", examples, budget, starts, seed)
+    if not isinstance(machine, Machine):
+        what = f"found {type(machine).__name__}, expected a machine"
+        raise InputError(what, "repair", "of what synthesize found, give found.machine")
     search = Search.of(examples.check(), seed, budget, look or _silent, None, Progress())
     return search.run((REPAIR, METHODS["grow"]), machine, starts)
 
