@@ -99,6 +99,16 @@ def _is_ours(row: dict[str, Any]) -> bool:
     return row.get("rule", "rows") in ("rows", "rows that forget", "learned index")
 
 
+def _found_by(rows: list[dict[str, Any]], how: str) -> int:
+    """For how many tasks a method has a program."""
+    return sum(row[how] != "-" for row in rows)
+
+
+def _right_far(rows: list[dict[str, Any]], net: str) -> int:
+    """In how many tasks a net is right on all sequences at the greatest length."""
+    return sum(float(row[net].split(", ")[-1]) == 1 for row in rows)
+
+
 def _each(form: str) -> Callable[[list[dict[str, Any]]], str]:
     """A headline that says the same of every row."""
     return lambda rows: "; ".join(form.format_map(row) for row in rows)
@@ -140,6 +150,11 @@ HEADLINES: dict[str, Callable[[Any], str]] = {
         f"{len(rows)} tasks, {_sum(rows, 'runs')} runs: {_sum(rows, 'verified')} verified, "
         f"{_sum(rows, 'exact at 100 times the length')} exact at 100 times the length, "
         f"{_sum(rows, 'proven')} proven for all inputs"
+    ),
+    "synthesis_rivals": lambda rows: (
+        f"of {len(rows)} tasks, 30 s each: gradients alone {_found_by(rows, 'gradient alone')}, "
+        f"evolution alone {_found_by(rows, 'evolution alone')}; all answers right at 100 times the "
+        f"length: LSTM {_right_far(rows, 'LSTM')}, GRU {_right_far(rows, 'GRU')}"
     ),
     "few_strings": _each(
         "{from}: {proven for all texts} of {runs} proven for all texts, {refuted} refuted"
