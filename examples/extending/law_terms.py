@@ -1,3 +1,4 @@
+# slow
 """Terms of your own for laws: a function that makes a library."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# slow
 """A way to search of your own: ask for candidates, run them as one batch, tell what came of them.
 
 A method of `synthesize` is a function from a task to machines. It may be wrong: what it gives is

@@ -114,6 +114,7 @@ class Growth(eqx.Module):
         return {"x": self.law(y["x"]) * y["food"], "food": 0.0 * y["food"]}
 
 
+@pytest.mark.slow
 def test_a_hole_is_found_and_a_fixed_start_value_stays():
     rng = np.random.default_rng(0)
     x = 0.2 * np.exp(TIMES) / (1 + 0.2 * (np.exp(TIMES) - 1))
@@ -242,6 +243,7 @@ class TestErrors:
         with pytest.raises(FitError, match="there is no checkpoint"):
             fit(self.decay, self.data, resume=True, out=tmp_path, **QUICK)
 
+    @pytest.mark.slow
     def test_no_start_survives(self):
         with pytest.raises(
             FitError, match=r"no start survived(.*\n)*.*stage trajectories\n.*bounds"

@@ -91,6 +91,7 @@ class TestDelays:
         assert found.parameters["delays"] == pytest.approx(1.6, abs=0.02)
         assert found.noise["n"] == pytest.approx(0.01, rel=0.4)
 
+    @pytest.mark.slow
     def test_it_cannot_be_cut_into_pieces(self):
         with pytest.raises(FitError) as error:
             fit(

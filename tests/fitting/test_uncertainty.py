@@ -103,6 +103,7 @@ class TestLaplace:
         reach = 0.6744898 * np.hypot(spread, NOISE)
         np.testing.assert_allclose(noisy.lower["x"], center - reach, rtol=1e-4)
 
+    @pytest.mark.slow
     def test_draws_through_the_model_give_nearly_the_same_bands(self, decay):
         posterior = laplace(decay)
         for noise in (False, True):

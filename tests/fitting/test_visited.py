@@ -50,5 +50,6 @@ def test_what_a_hole_sees_rests_not_on_how_it_is_called(plain: np.ndarray, how: 
     np.testing.assert_allclose(seen(how), plain, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_hole_that_is_called_twice_sees_both():
     assert seen("twice").shape == (10, 2)

@@ -142,4 +142,4 @@ def test_mistakes_are_explained(logistic):
 
 def test_a_law_has_no_laws(laws):
     with pytest.raises(FitError, match="the hole rate is a law already"):
-        sb.discover(laws[0].fit)
+        sb.discover(laws[0][0].fit)

@@ -11,13 +11,16 @@ import numpy as np
 def equation_of(problem: Any, phi: Any, batch: Any) -> str:
     """What the equations give at a few states and times, as text: another where they are others.
 
-    It is of ten digits, so that the last ones, which may round otherwise, do not count; empty where
-    the equations cannot be asked.
+    It is of seven digits of the largest, so that the last ones, which may round otherwise, and what
+    cancels do not count; empty where the equations cannot be asked.
     """
     try:
         theta, const, y0 = problem._lanes(jnp.asarray(phi), batch)
         found = jax.jit(jax.vmap(_rates(problem)))(batch.times[0], y0, theta, const)
-        return " ".join(f"{x:.9e}" for x in np.asarray(found, float).ravel())
+        rates = np.asarray(found, float).ravel()
+        largest = float(np.abs(rates).max())
+        size = 10.0 ** np.floor(np.log10(largest)) if largest > 0 else 1.0
+        return " ".join(f"{x:.7f}" for x in np.round(rates / size, 7) + 0.0)
     except Exception:  # a model may fail where it is asked here, and be fine where it is solved
         return ""
 

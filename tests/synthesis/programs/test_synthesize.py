@@ -292,6 +292,7 @@ def test_a_program_that_is_not_exact_never_says_it_is(running):
     assert wrong.statement.startswith("no exact program was found")
 
 
+@pytest.mark.slow
 def test_a_method_of_ones_own_is_told_of_its_failures():
     told = []
 
