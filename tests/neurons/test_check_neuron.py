@@ -114,3 +114,12 @@ def test_outputs_without_a_declared_name_are_refused(bad, message):
 
 def test_gradients_can_be_left_out():
     check_neuron(rounded, gradients=False)
+
+
+def test_a_neuron_for_plain_numbers_is_told_how_trees_are_compared():
+    @neuron(register=False)
+    def naive(x, *, threshold=1.0):
+        return 1.0 if x > threshold else 0.0
+
+    with pytest.raises(AssertionError, match=r"(?s)it fails: '>' not supported.*vv\.number"):
+        check_neuron(naive)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from sympy import Number, Symbol
 
 from snakebird.fitting import Experiment, Fit
 from snakebird.report import _page
@@ -59,13 +60,21 @@ def _answer(fit: Fit, laws: Laws) -> str:
 def _coefficients(law: Any) -> list[str]:
     """The coefficients of a law with their errors, where those are known."""
     rows = [
-        [out, str(term) if term != 1 else "constant", f"{value:.4g}", _error(law, out, term)]
+        [out, _said(term), f"{value:.4g}", _error(law, out, term)]
         for out, own in law.coefficients.items()
         for term, value in own.items()
     ]
     if not any(row[-1] for row in rows):
         return []
     return [_page.table(["", "term", "coefficient", "one standard error"], rows)]
+
+
+def _said(term: Any) -> str:
+    """A term, numbers inside it with four digits."""
+    if term == 1:
+        return "constant"
+    long = [number for number in term.atoms(Number) if len(str(number)) > 6]
+    return str(term.xreplace({number: Symbol(f"{float(number):.4g}") for number in long}))
 
 
 def _error(law: Any, out: str, term: Any) -> str:

@@ -117,6 +117,11 @@ class _Check:
             return self.neuron.apply(inputs, **feeds)
         except ZeroDivisionError:
             self.fail("it divides by zero", f"at {inputs!r}", "zero and missing need an answer too")
+        except TypeError as error:
+            self.fail(
+                f"it fails: {error}", f"at {inputs!r}", "an input may be a tree or missing: write",
+                "vv.number(x) > 1, vv.scale(2, x), vv.add(x, y); vv is snakebird.vvalues",
+            )  # fmt: skip
 
     def outputs(self) -> None:
         """Only declared outputs, each a finite V-value."""
