@@ -190,6 +190,9 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path):
     meta.fit(Leaky(), noisy, key=KEY, **options)
     with pytest.raises(FitError, match="belongs to another rule, other tasks or other options"):
         meta.fit(Leaky(), noisy, key=jax.random.key(0), resume=True, **options)
+    other = optax.adam(0.5)  # of the same shape
+    with pytest.raises(FitError, match="belongs to another rule, other tasks or other options"):
+        meta.fit(Leaky(), noisy, key=KEY, resume=True, **options, optimizer=other)
     whole = (tmp_path / "checkpoint.npz").read_bytes()
     for garbled in (b"", b"junk", whole[: len(whole) // 2]):
         for name in ("checkpoint.npz", "checkpoint.before.npz"):

@@ -146,6 +146,7 @@ def fit(
     memory = estimate.begin(rule, tasks, _keys(key, -1, batch))
     state = jax.tree.map(_strong, State(params, optimizer.init(params), memory))
     told = (batch, gradient, length, spread, relative, type(tasks).__name__, tasks.ticks)
+    told = told if out is None else (*told, _moves_of(optimizer))
     mark = mark_of((params, weights, key, eqx.filter(tasks, eqx.is_array)), told)
     folder = Folder(None if out is None else Path(out), mark)
     return _outer(setup, state, folder, steps, resume, watch, save_every)
@@ -154,6 +155,19 @@ def fit(
 def _strong(x: Any) -> Any:
     """With the type it will keep: numbers made of Python's would compile twice."""
     return jax.lax.convert_element_type(x, x.dtype) if eqx.is_inexact_array(x) else x
+
+
+def _moves_of(optimizer: optax.GradientTransformation) -> str:
+    """What an optimizer does with a few slopes, as text: another one does something else."""
+    point, moves = jnp.array([0.5, -1.0, 2.0]), []
+    try:
+        state = optimizer.init(point)
+        for size in (1.0, 0.1):
+            move, state = optimizer.update(size * point, state, point)
+            moves += np.asarray(move).tolist()
+    except Exception:  # one that is made for the numbers of its rule alone
+        return ""
+    return " ".join(f"{move:.4e}" for move in moves)
 
 
 @cache
