@@ -18,11 +18,15 @@ Text = Annotated[str | None, arg(metavar="STR", help_behavior_hint="")]
 Whole = Annotated[int | None, arg(metavar="INT", help_behavior_hint="")]
 Number = Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")]
 
+Machine = Positional[Annotated[Path, arg(metavar="MACHINE")]]
+Problem = Positional[Annotated[Path, arg(metavar="PROBLEM")]]
+Examples = Positional[Annotated[Path, arg(metavar="EXAMPLES")]]
+
 OK, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
 
 def run(
-    machine: Positional[Path],
+    machine: Machine,
     *,
     input: File = None,
     by: Literal["chars", "words"] = "chars",
@@ -60,7 +64,7 @@ def run(
 
 
 def show(
-    machine: Positional[Path],
+    machine: Machine,
     *,
     links: bool = False,
     diagram: File = None,
@@ -80,7 +84,7 @@ def show(
     return _show.show(machine, links=links, diagram=diagram)
 
 
-def check(machine: Positional[Path], *, neurons: File = None) -> int:
+def check(machine: Machine, *, neurons: File = None) -> int:
     """Check a machine, and say what there is to know about it.
 
     Args:
@@ -134,7 +138,7 @@ def demo(*, folder: Path = Path("runs/demo"), seed: int = 0) -> int:
 
 
 def fit(
-    problem: Positional[Path],
+    problem: Problem,
     *,
     data: File = None,
     out: File = None,
@@ -172,7 +176,7 @@ def fit(
 
 
 def synthesize(
-    examples: Positional[Path],
+    examples: Examples,
     *,
     budget: str = "5m",
     starts: int = 32,
