@@ -1,3 +1,4 @@
+# slow
 """A continuous cellular automaton whose rule is switched on while it runs.
 
 A board is one stream, an image on a torus from black (-1) to white (1). Until frame 9 a constant

@@ -1,3 +1,4 @@
+# slow
 """Pure machines: the network matrix is the only kind of stream there is.
 
 Every neuron takes in and gives out network matrices. Here the matrix itself, kept by the neuron

@@ -1,3 +1,4 @@
+# slow
 """A machine that edits itself: a wave in the row that controls the editing.
 
 Three neurons each emit a change of the network matrix. Which one of them reaches Self is decided

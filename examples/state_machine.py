@@ -1,3 +1,4 @@
+# slow
 """A finite-state machine that lives in one row of the network matrix.
 
 The row that ends at Self's input `delta` holds a single 1, and its place is the state: it decides

@@ -62,6 +62,7 @@ def test_pruning_leaves_the_links_that_the_loss_needs():
         assert found.loss[k] <= limits(np.zeros(1))[0]
 
 
+@pytest.mark.slow
 def test_a_start_that_does_not_fit_keeps_about_the_loss_it_has():
     wrong = population({IN: 1.0, OUT: 1.0}, SUM, noise=0.02)
     found = pruned(PROBLEM, wrong, DATA, retrain=SHORT, rounds=12)
