@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from typing import Any
 
 from snakebird.errors import FileFormatError, MachineError, suggest
 from snakebird.machines._machine import Machine
@@ -11,7 +10,7 @@ from snakebird.machines.files._encode import to_json
 from snakebird.machines.files._made import Allowed
 
 
-def save(machine: Any, path: str | os.PathLike[str]) -> None:
+def save(machine: Machine, path: str | os.PathLike[str]) -> None:
     """Write a machine to one readable JSON file.
 
     The file is replaced in one step: whoever reads it finds the old machine or the new one.

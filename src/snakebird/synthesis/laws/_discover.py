@@ -8,7 +8,6 @@ repeated about the best of them.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -36,7 +35,7 @@ def discover(
     fit: Fit,
     hole: str | None = None,
     *,
-    library: Any = None,
+    library: Library | None = None,
     terms: int = 6,
     candidates: int = 64,
 ) -> Laws:
@@ -58,7 +57,7 @@ def discover_many(
     fits: Sequence[Fit],
     hole: str | None = None,
     *,
-    library: Any = None,
+    library: Library | None = None,
     terms: int = 6,
     candidates: int = 64,
 ) -> list[Laws]:

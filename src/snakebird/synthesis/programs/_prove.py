@@ -62,9 +62,9 @@ class Proof:
 
 
 def prove(
-    machine: Any,
-    reference: Any,
-    inputs: Any,
+    machine: Machine,
+    reference: Stepwise,
+    inputs: Mapping[str, Any],
     *,
     latency: int = 0,
     seconds: float = 60.0,

@@ -19,13 +19,13 @@ from snakebird.synthesis.programs._search import Search
 
 
 def synthesize(
-    examples: Any,
+    examples: Examples,
     *,
     template: Any = None,
     methods: Any = None,
-    budget: Any = 300.0,
-    starts: Any = 32,
-    seed: Any = 0,
+    budget: float = 300.0,
+    starts: int = 32,
+    seed: int = 0,
     look: Look | None = None,
     out: str | Path | None = None,
     resume: bool = False,
@@ -93,12 +93,12 @@ def _folder(
 
 
 def repair(
-    machine: Any,
-    examples: Any,
+    machine: Machine,
+    examples: Examples,
     *,
-    budget: Any = 60.0,
-    starts: Any = 32,
-    seed: Any = 0,
+    budget: float = 60.0,
+    starts: int = 32,
+    seed: int = 0,
     look: Look | None = None,
 ) -> Found:
     """Find the program nearest to a damaged one that answers the examples exactly.
